@@ -1,0 +1,1 @@
+//! The audit record: one per exchange, in the shape of OCSF, as one line of canonical JSON.

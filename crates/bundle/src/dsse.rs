@@ -1,0 +1,1 @@
+//! The envelope in which a bundle travels (DSSE v1.0.2).

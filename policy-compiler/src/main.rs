@@ -1,0 +1,2 @@
+//! The command line of the policy compiler.
+fn main() {}
