@@ -387,7 +387,10 @@ mod tests {
     fn every_cut_of_the_text_is_refused() {
         let text = one_or_more_a().to_text();
         for end in 0..text.len() {
-            assert!(Automaton::from_text(text.get(..end).unwrap()).is_err(), "cut at {end}");
+            assert!(
+                Automaton::from_text(text.get(..end).unwrap()).is_err(),
+                "cut at {end}"
+            );
         }
     }
 }

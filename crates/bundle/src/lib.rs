@@ -7,6 +7,7 @@
 //!
 //! - [`policy`]: the types.
 //! - [`automaton`]: the transition tables of patterns, checked when they are read.
+//! - [`limits`]: how large each part may be; checked when a bundle is read.
 //! - [`dsse`]: the envelope with its Ed25519 signatures.
 //!
 //! The bytes are canonical: the same bundle always serialises to the same bytes, so its SHA-256
@@ -14,9 +15,14 @@
 
 pub mod automaton;
 pub mod dsse;
+pub mod limits;
 pub mod policy;
 
 mod codec;
+mod config;
+#[cfg(test)]
+mod fixture;
 
-pub use codec::{Digest, LoadError};
+pub use codec::{Digest, LoadError, MAX_BYTES};
+pub use config::{ConfigurationError, MAX_CONFIGURATION, PluginConfiguration};
 pub use policy::Bundle;
