@@ -159,6 +159,13 @@ impl Exchange {
         Effects::default()
     }
 
+    /// The proxy could not do what was asked of it, or broke its own rules (a hostcall failed, a body
+    /// shrank): whatever was decided, the exchange is refused with `internal.state`. The effects hold
+    /// the reply and the record; nothing else.
+    pub fn fail(&mut self, _vm: &mut Vm, _now: Timestamp) -> Effects {
+        Effects::default()
+    }
+
     /// The exchange is over, in whatever way. Returns its sealed record, one line of canonical JSON.
     /// Called a second time it returns the same record.
     pub fn log(&mut self, _vm: &mut Vm, _facts: &LogFacts, _now: Timestamp) -> Vec<u8> {
