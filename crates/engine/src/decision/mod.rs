@@ -1,1 +1,3 @@
 //! Which rule applies.
+
+pub mod body;

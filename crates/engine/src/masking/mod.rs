@@ -1,1 +1,22 @@
 //! What callers do not see.
+//!
+//! A response body streams through a [`BodyMasker`], which hides what the mask rules of a connection
+//! name: whole values at paths, and text that detectors find. Bytes that no rule touches leave as they
+//! came, and what leaves does not depend on how the body was cut into chunks: a byte is held back
+//! exactly as long as a byte that follows can still change its fate.
+//!
+//! - [`json`] turns bytes into tokens, [`paths`] follows them through the document.
+//! - [`mask`] joins the two with the detectors: start reading there.
+//! - [`spans`] joins overlapping matches, [`fill`] writes what stands in their place, [`tape`] holds
+//!   and copies the bytes around them, [`report`] counts what was hidden, and where.
+
+mod fill;
+mod json;
+mod mask;
+mod plan;
+mod report;
+
+pub use json::JsonError;
+pub use mask::{BodyMasker, MaskError};
+pub use plan::{Plan, PlanError};
+pub use report::{ActionKind, Report, ReportEntry};
