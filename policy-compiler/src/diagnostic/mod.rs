@@ -1,0 +1,159 @@
+//! What the compiler has to say about a policy.
+//!
+//! A [`Diagnostic`] has a stable [`Code`], a sentence, the place it is about, and where possible a
+//! help text that says what to do. How it is shown is another matter ([`render`]).
+
+mod codes;
+mod render;
+
+use std::sync::Arc;
+
+pub use codes::{Code, Severity};
+pub use render::Style;
+
+use crate::source::{Position, Source, Span};
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// What kind of finding it is.
+    pub code: Code,
+    /// What is the matter: one sentence without capital and full stop.
+    pub message: String,
+    /// The place.
+    pub label: Label,
+    /// Other places that explain it.
+    pub related: Vec<Label>,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// A place and what is to be seen there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// The place.
+    pub span: Span,
+    /// What is to be seen there; empty where the message says it all.
+    pub text: String,
+}
+
+impl Diagnostic {
+    /// A finding about `span`.
+    #[must_use]
+    pub fn new(code: Code, span: Span, message: impl Into<String>) -> Self {
+        let label = Label {
+            span,
+            text: String::new(),
+        };
+        Self {
+            code,
+            message: message.into(),
+            label,
+            related: Vec::new(),
+            help: None,
+        }
+    }
+
+    /// The same with a help text.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// The same with words at its place.
+    #[must_use]
+    pub fn label(mut self, text: impl Into<String>) -> Self {
+        self.label.text = text.into();
+        self
+    }
+
+    /// The same with another place.
+    #[must_use]
+    pub fn related(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.related.push(Label {
+            span,
+            text: text.into(),
+        });
+        self
+    }
+}
+
+/// The findings about one file.
+#[derive(Clone)]
+pub struct Diagnostics {
+    source: Arc<Source>,
+    list: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// No finding yet about the text `source` of the file `file_name`.
+    #[must_use]
+    pub fn new(file_name: &str, source: &str) -> Self {
+        Self {
+            source: Arc::new(Source::new(file_name, source)),
+            list: Vec::new(),
+        }
+    }
+
+    /// Adds a finding.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.list.push(diagnostic);
+    }
+
+    /// The findings in the order of the file.
+    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
+        self.list.iter()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Whether any of them stops the build.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.list
+            .iter()
+            .any(|diagnostic| diagnostic.code.severity() == Severity::Error)
+    }
+
+    /// Where the finding begins and ends.
+    #[must_use]
+    pub fn positions(&self, diagnostic: &Diagnostic) -> (Position, Position) {
+        let Span { start, end } = diagnostic.label.span;
+        (self.source.position(start), self.source.position(end))
+    }
+}
+
+impl<'a> IntoIterator for &'a Diagnostics {
+    type Item = &'a Diagnostic;
+    type IntoIter = std::slice::Iter<'a, Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl std::fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.to_human(Style::Plain))
+    }
+}
+
+/// As [`Display`](std::fmt::Display) shows them, so that a failing `unwrap` in a test can be read.
+impl std::fmt::Debug for Diagnostics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "\n{self}")
+    }
+}
+
+impl std::error::Error for Diagnostics {}
