@@ -1,0 +1,293 @@
+//! The response side: from the first header to the last masked byte.
+//!
+//! Whether a response can be inspected is decided before its headers go out, because afterwards the
+//! only refusal left is to break the stream off. So the headers of a response that will be masked
+//! are held until its first bytes have proved to be what the headers say.
+
+use std::rc::Rc;
+
+use sha2::{Digest as _, Sha256};
+use tracegate_audit::Inspected;
+
+use super::record::{BodySummary, ResponseSummary};
+use super::{Exchange, Flow, Grant, Refused, Stage, media};
+use crate::http::{HeaderEdit, HeaderMap};
+use crate::masking::{BodyMasker, MaskError, Report};
+use crate::metrics::{Metric, Metrics};
+use crate::refusal::Refusal;
+
+/// What an event of the response came to.
+#[derive(Debug, Default)]
+pub(super) struct Step {
+    pub(super) headers: Vec<HeaderEdit>,
+    pub(super) body: Option<Vec<u8>>,
+    pub(super) flow: Flow,
+}
+
+/// Headers that describe the body as the back end sent it. A masked body has another length and
+/// other digests, and a digest of the original would let anyone test a guess of what was hidden.
+const DESCRIBES_THE_ORIGINAL: &[&str] = &[
+    "content-length",
+    "etag",
+    "last-modified",
+    "accept-ranges",
+    "content-md5",
+    "digest",
+    "content-digest",
+    "repr-digest",
+    "signature",
+    "signature-input",
+    "x-amz-checksum-crc32",
+    "x-amz-checksum-crc32c",
+    "x-amz-checksum-crc64nvme",
+    "x-amz-checksum-sha1",
+    "x-amz-checksum-sha256",
+    "x-goog-hash",
+];
+
+/// The state of the response side.
+#[derive(Debug, Default)]
+pub(super) struct ResponseSide {
+    masking: Option<Box<Masking>>,
+    inspected: Inspected,
+    counted: bool,
+}
+
+#[derive(Debug)]
+struct Masking {
+    masker: BodyMasker,
+    /// Bytes that came in, and bytes that went out with their hash.
+    received: u64,
+    sent: u64,
+    hash: Sha256,
+    complete: bool,
+    /// Refused on the way: what went out is not the whole.
+    stopped: bool,
+}
+
+impl ResponseSide {
+    pub(super) fn is_masking(&self) -> bool {
+        self.masking.is_some()
+    }
+
+    fn report(&self) -> Option<&Report> {
+        self.masking.as_ref().map(|masking| masking.masker.report())
+    }
+
+    /// What the record says about the response.
+    pub(super) fn summary(&self) -> ResponseSummary<'_> {
+        let Some(masking) = &self.masking else {
+            let body = BodySummary::default();
+            return ResponseSummary {
+                body,
+                inspected: self.inspected,
+                report: None,
+            };
+        };
+        let digest = masking
+            .complete
+            .then(|| masking.hash.clone().finalize().into());
+        ResponseSummary {
+            body: BodySummary {
+                length: masking.sent,
+                digest,
+            },
+            inspected: match (masking.complete, masking.stopped) {
+                (true, _) => Inspected::Full,
+                (false, true) => Inspected::Partial("refused"),
+                (false, false) => Inspected::Partial("interrupted"),
+            },
+            report: self.report(),
+        }
+    }
+
+    /// Moves what was masked to the metrics, once.
+    pub(super) fn count_masked(&mut self, metrics: &mut Metrics) {
+        if std::mem::replace(&mut self.counted, true) {
+            return;
+        }
+        for entry in self.report().into_iter().flat_map(|report| &report.entries) {
+            metrics.record(Metric::Masked(entry.what.clone()), u64::from(entry.count));
+        }
+    }
+
+    /// The exchange has been refused: nothing more is masked.
+    pub(super) fn stop(&mut self) {
+        if let Some(masking) = &mut self.masking {
+            masking.stopped = true;
+        }
+    }
+}
+
+impl Exchange {
+    pub(super) fn open_response(
+        &mut self,
+        headers: &HeaderMap,
+        local_reply: &mut dyn FnMut() -> bool,
+        end_of_stream: bool,
+    ) -> Result<Step, Refused> {
+        let grant = match &self.stage {
+            Stage::Granted(grant) => grant,
+            // Our own reply comes by here like any other response.
+            Stage::Replied => return Ok(Step::default()),
+            Stage::Undecided if local_reply() => {
+                self.response.inspected = Inspected::None("local_reply");
+                return Ok(Step::default());
+            }
+            // A back end cannot answer what it was not asked.
+            Stage::Undecided => return Err(Refusal::InternalState.into()),
+        };
+        let Some(plan) = grant.plan().filter(|_| grant.masks != 0) else {
+            let configured = grant.plan().is_some();
+            let reason = if configured {
+                "caller_exempt"
+            } else {
+                "no_mask_rules"
+            };
+            self.response.inspected = Inspected::None(reason);
+            return Ok(Step::default());
+        };
+        let status = headers.only(":status").unwrap_or_default();
+        let edits = DESCRIBES_THE_ORIGINAL
+            .iter()
+            .filter(|name| headers.contains(name))
+            .map(|name| HeaderEdit::Remove((*name).to_owned()))
+            .collect();
+        let step = |flow| Step {
+            headers: edits,
+            body: None,
+            flow,
+        };
+        if status != b"101" && (grant.head || end_of_stream || matches!(status, b"204" | b"304")) {
+            self.response.inspected = Inspected::None("no_body");
+            return Ok(step(Flow::Continue));
+        }
+        match self.inspectable(grant, status, headers) {
+            Ok(Inspection::Mask) => {
+                let masker = BodyMasker::new(Rc::clone(plan), grant.masks);
+                self.response.masking = Some(Box::new(Masking {
+                    masker,
+                    received: 0,
+                    sent: 0,
+                    hash: Sha256::new(),
+                    complete: false,
+                    stopped: false,
+                }));
+                Ok(step(Flow::Hold))
+            }
+            Ok(Inspection::PassListed) => {
+                self.response.inspected = Inspected::None("pass_type");
+                Ok(Step::default())
+            }
+            // What the proxy says on its own behalf ("no healthy upstream") is plain text and holds
+            // nothing of the back end's.
+            Err(_) if local_reply() => {
+                self.response.inspected = Inspected::None("local_reply");
+                Ok(Step::default())
+            }
+            Err(refusal) => {
+                self.response.inspected = Inspected::None("refused");
+                Err(refusal.into())
+            }
+        }
+    }
+
+    fn inspectable(
+        &self,
+        grant: &Grant,
+        status: &[u8],
+        headers: &HeaderMap,
+    ) -> Result<Inspection, Refusal> {
+        if status == b"101" {
+            return Err(Refusal::MaskUpgrade);
+        }
+        if status == b"206" || headers.contains("content-range") {
+            return Err(Refusal::MaskPartial);
+        }
+        if media::is_encoded(headers) {
+            return Err(Refusal::MaskEncoding);
+        }
+        match media::format(headers) {
+            media::Format::Json => Ok(Inspection::Mask),
+            media::Format::Other(media_type) if grant.passes(media_type) => {
+                Ok(Inspection::PassListed)
+            }
+            media::Format::Other(_) | media::Format::Unknown => Err(Refusal::MaskMediaType),
+        }
+    }
+
+    pub(super) fn mask_response_body(
+        &mut self,
+        chunk: &[u8],
+        end_of_stream: bool,
+    ) -> Result<Step, Refused> {
+        if self.is_replied() {
+            return Ok(Step::default());
+        }
+        let Some(masking) = &mut self.response.masking else {
+            return Ok(Step::default());
+        };
+        let out = masking.push(chunk, end_of_stream)?;
+        let body = (out != chunk).then_some(out);
+        Ok(Step {
+            body,
+            ..Step::default()
+        })
+    }
+
+    pub(super) fn end_response_by_trailers(&mut self) -> Result<Step, Refused> {
+        if self.is_replied() {
+            return Ok(Step::default());
+        }
+        let Some(masking) = &mut self.response.masking else {
+            return Ok(Step::default());
+        };
+        // The body can no longer be written. Of a complete document nothing is held back, save a
+        // number that stands alone, whose end only the end of the body tells.
+        match masking.push(&[], true)?.is_empty() {
+            true => Ok(Step::default()),
+            false => Err(Refusal::MaskTruncated.into()),
+        }
+    }
+}
+
+/// What is to be done with the body of a response.
+enum Inspection {
+    Mask,
+    PassListed,
+}
+
+impl Grant {
+    fn plan(&self) -> Option<&Rc<crate::masking::Plan>> {
+        self.policy.plan(self.connection)?.masks()
+    }
+
+    fn passes(&self, media_type: &str) -> bool {
+        let connection = self.policy.bundle().connections.get(self.connection);
+        connection.is_some_and(|connection| media::is_listed(&connection.pass_types, media_type))
+    }
+}
+
+impl Masking {
+    fn push(&mut self, chunk: &[u8], end_of_stream: bool) -> Result<Vec<u8>, Refusal> {
+        if self.complete && chunk.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.received = self.received.saturating_add(chunk.len() as u64);
+        let mut out = Vec::with_capacity(chunk.len() + 64);
+        let refusal = |error| match error {
+            MaskError::Syntax => Refusal::MaskSyntax,
+            MaskError::Limit => Refusal::MaskLimit,
+            MaskError::Truncated => Refusal::MaskTruncated,
+        };
+        self.masker.push(chunk, &mut out).map_err(refusal)?;
+        // No bytes at all are no document, and nothing that could leak.
+        if end_of_stream && self.received > 0 {
+            self.masker.finish(&mut out).map_err(refusal)?;
+        }
+        self.complete = end_of_stream;
+        self.sent = self.sent.saturating_add(out.len() as u64);
+        self.hash.update(&out);
+        Ok(out)
+    }
+}
