@@ -1,1 +1,34 @@
 //! Scenarios and their three drivers.
+//!
+//! - [`standins`]: an identity provider and a reasoning engine that do as a test tells them.
+//! - [`http`], [`client`]: messages, and clients that send them over HTTP/1.1 and HTTP/2.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test fails by panicking"
+)]
+
+pub mod client;
+pub mod http;
+pub mod standins;
+
+mod wire;
+
+use std::sync::OnceLock;
+
+/// The runtime on which stand-ins and clients do their input and output. Tests themselves are plain
+/// blocking code.
+pub fn runtime() -> &'static tokio::runtime::Runtime {
+    static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime can be started")
+    })
+}
