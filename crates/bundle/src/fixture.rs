@@ -138,6 +138,7 @@ pub(crate) fn bundle() -> Bundle {
             detectors: vec![Detector {
                 name: "as".to_owned(),
                 token: "[AS]".to_owned(),
+                lead: None,
                 left: Boundary::Any,
                 right: Boundary::NotDigit,
                 min_len: 1,

@@ -460,6 +460,8 @@ pub struct Detector {
     pub name: String,
     /// What stands in place of a match under `redact` without text: `[EMAIL]`.
     pub token: String,
+    /// What a match begins with, where that is found by looking back from the skeleton pattern.
+    pub lead: Option<Lead>,
     /// What may stand before a match.
     pub left: Boundary,
     /// What may stand after a match.
@@ -474,13 +476,27 @@ pub struct Detector {
     pub validator: Validator,
 }
 
+/// A run of bytes before the skeleton pattern that belongs to the match.
+///
+/// The local part of an e-mail address is such a run: any word may begin one, and only the `@` tells.
+/// So the pattern begins at the `@`, and the run is found by looking back: words cost nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lead {
+    /// The ASCII characters that the run is made of. It has at least one.
+    pub class: String,
+    /// Most characters in the run: 64 for a local part (RFC 5321 §4.5.3.1.1). The match begins at the
+    /// earliest character that is not farther back than this and that the left boundary allows.
+    pub max: u32,
+}
+
 /// Which neighbour a match may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Boundary {
     /// Any byte: `TOKEN_ghp_…` must be found, so `\b` would be wrong for secrets.
     Any,
-    /// No ASCII letter or digit.
+    /// No ASCII letter or digit, and no decimal point between digits.
     NotAlphanumeric,
     /// No ASCII digit, and no decimal point between digits.
     NotDigit,
@@ -502,10 +518,10 @@ pub enum Overlong {
 pub enum Validator {
     /// The pattern and the lengths suffice.
     None,
-    /// Local part, domain labels and top-level domain of RFC 5321 lengths.
+    /// Domain labels and domain of RFC 1035 §2.3.4 lengths, a top-level domain of letters.
     Email,
-    /// 12 to 19 digits that satisfy Luhn (ISO/IEC 7812-1).
-    Luhn,
+    /// 12 to 19 digits in an issuer's range and of its length that satisfy Luhn (ISO/IEC 7812-1).
+    PaymentCard,
     /// ISO 13616: length of the country, mod 97.
     Iban,
     /// No SSN area 000, 666 or 9xx, no group 00, no serial 0000.

@@ -7,8 +7,11 @@
 //!
 //! - [`json`] turns bytes into tokens, [`paths`] follows them through the document.
 //! - [`mask`] joins the two with the detectors: start reading there.
+//! - [`detect`] finds personal data and secrets in text.
 //! - [`spans`] joins overlapping matches, [`fill`] writes what stands in their place, [`tape`] holds
 //!   and copies the bytes around them, [`report`] counts what was hidden, and where.
+
+pub mod detect;
 
 mod fill;
 mod json;

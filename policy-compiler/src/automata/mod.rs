@@ -1,0 +1,12 @@
+//! Regular expressions and detectors, as the tables that run in the proxy.
+//!
+//! The proxy never compiles a pattern: what a pattern costs is known, and bounded, before it is
+//! signed. [`expression`] serves conditions, [`detectors`] serves masking.
+
+mod catalogue;
+mod detectors;
+mod expression;
+
+pub use catalogue::built_in_names;
+pub use detectors::{DetectorChoice, DetectorProblem, DetectorsError, detectors};
+pub use expression::{ExpressionError, MAX_EXPRESSION_STATES, expression};
