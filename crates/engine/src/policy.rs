@@ -235,3 +235,6 @@ impl PolicySlot {
         Policy::prepare(bundle, digest, self.hash_key.as_deref())
     }
 }
+
+#[cfg(test)]
+mod tests;
