@@ -22,7 +22,7 @@ impl Record<'_> {
     #[must_use]
     pub fn line(&self) -> Vec<u8> {
         let mut line = Vec::with_capacity(MAX_BYTES / 2);
-        let mut truncated = false;
+        let mut truncated = self.masked_more;
         for limits in &LADDER {
             if self.write(limits, truncated, &mut line) && !truncated {
                 truncated = true;
@@ -260,17 +260,15 @@ impl Event<'_> {
             extras.text("connection", connection.name, self.limits.name);
         }
         extras.constant("event", "http.request");
-        extras.object("inspected", |members| {
-            let (extent, reason) = match *inspected {
-                Inspected::Full => ("full", None),
-                Inspected::Partial(reason) => ("partial", Some(reason)),
-                Inspected::None(reason) => ("none", Some(reason)),
-            };
-            members.constant("extent", extent);
-            if let Some(reason) = reason {
-                members.constant("reason", reason);
-            }
-        });
+        let (extent, reason) = match *inspected {
+            Inspected::Full => ("full", None),
+            Inspected::Partial(reason) => ("partial", Some(reason)),
+            Inspected::None(reason) => ("none", Some(reason)),
+        };
+        extras.constant("inspected", extent);
+        if let Some(reason) = reason {
+            extras.constant("inspected_reason", reason);
+        }
         self.mask_actions(extras);
         extras.object("request", |members| {
             members.maybe_digest("body_sha256", request.body_sha256.as_ref());

@@ -59,6 +59,8 @@ pub struct Record<'a> {
     pub inspected: Inspected,
     /// What was hidden: one entry for each path and detector.
     pub masked: &'a [Masked<'a>],
+    /// More was hidden than `masked` lists: there were more paths than the masking keeps account of.
+    pub masked_more: bool,
     /// When.
     pub times: Times,
     /// The ends of the two connections that the proxy holds.

@@ -3,7 +3,7 @@
 
 use super::Event;
 use crate::json::{Members, Writer};
-use crate::record::Masked;
+use crate::record::{Inspected, Masked};
 
 /// OCSF's categories of data, as far as detectors tell them apart.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -87,8 +87,12 @@ impl Event<'_> {
         if let Some(policy) = &self.record.policy {
             members.object("policy", |members| self.policy(policy, members));
         }
-        members.constant("status", "Complete");
-        members.integer("status_id", 1);
+        let status = match self.record.inspected {
+            Inspected::Full => (1, "Complete"),
+            Inspected::Partial(_) | Inspected::None(_) => (2, "Partial"),
+        };
+        members.constant("status", status.1);
+        members.integer("status_id", status.0);
         members.integer("total", total(entries));
     }
 

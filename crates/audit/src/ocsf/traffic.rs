@@ -6,6 +6,11 @@ use super::Event;
 use crate::json::Members;
 use crate::record::Text;
 
+/// The methods that `http_request.http_method` may name. Any other stands in `api.operation` only.
+const METHODS: [&[u8]; 9] = [
+    b"CONNECT", b"DELETE", b"GET", b"HEAD", b"OPTIONS", b"PATCH", b"POST", b"PUT", b"TRACE",
+];
+
 /// `activity_id` and `activity_name` of a method.
 pub(super) fn activity(method: Text<'_>) -> (u64, Text<'_>) {
     match method.bytes() {
@@ -82,7 +87,9 @@ impl Event<'_> {
         let request = &self.record.request;
         let limits = self.limits;
         members.maybe_integer("body_length", request.body_bytes);
-        members.text("http_method", request.method, limits.name);
+        if METHODS.contains(&request.method.bytes()) {
+            members.text("http_method", request.method, limits.name);
+        }
         members.maybe_text("uid", request.id, limits.identifier);
         members.object("url", |url| {
             let (host, port) = host_and_port(request.authority);
