@@ -162,6 +162,7 @@ impl Draft {
         let names: Vec<_> = response.report.map(masked).unwrap_or_default();
         let mut record = self.record(self.request.as_ref().or(late.as_ref()), &names);
         record.inspected = response.inspected;
+        record.masked_more = response.report.is_some_and(|report| report.truncated);
         record.request.protocol = facts.protocol.as_ref().map(Text::from);
         record.request.body_bytes = Some(facts.request_size.unwrap_or(request.length));
         record.request.body_sha256 = request.digest;
