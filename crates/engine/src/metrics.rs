@@ -11,8 +11,10 @@ use crate::refusal::Refusal;
 pub enum Decision {
     /// It went to the back end.
     Allow,
-    /// It did not.
+    /// It was refused, or its response was.
     Deny,
+    /// Its caller left before it was decided, or the proxy gave it up.
+    None,
 }
 
 /// One metric, with its labels.
@@ -56,6 +58,7 @@ impl Metric {
                 let decision = match decision {
                     Decision::Allow => "allow",
                     Decision::Deny => "deny",
+                    Decision::None => "none",
                 };
                 format!(
                     "decision=.={decision};.;code=.={};.;tracegate_requests_total",

@@ -142,6 +142,8 @@ pub struct Exchange {
     request: RequestSide,
     response: ResponseSide,
     draft: Draft,
+    /// Why it was refused, if it was.
+    refusal: Option<Refusal>,
     sealed: Option<Vec<u8>>,
 }
 
@@ -155,6 +157,7 @@ impl Exchange {
             request: RequestSide::default(),
             response: ResponseSide::default(),
             draft: Draft::default(),
+            refusal: None,
             sealed: None,
         }
     }
@@ -184,7 +187,7 @@ impl Exchange {
         self.draft.begin(vm, &headers, &facts, now);
         let early_record = self.draft.line();
         let step = self.open_request(vm, headers, facts, end_of_stream, now);
-        let mut effects = self.request_effects(vm, step);
+        let mut effects = self.request_effects(step);
         if effects.record.is_none() {
             effects.record = Some(early_record);
         }
@@ -200,27 +203,27 @@ impl Exchange {
         now: Timestamp,
     ) -> Effects {
         let step = self.read_request_body(vm, chunk, end_of_stream, now);
-        self.request_effects(vm, step)
+        self.request_effects(step)
     }
 
     /// The request trailers arrived: the request is complete.
     pub fn request_trailers(&mut self, vm: &mut Vm, now: Timestamp) -> Effects {
         let step = self.read_request_body(vm, &[], true, now);
-        self.request_effects(vm, step)
+        self.request_effects(step)
     }
 
     /// What the exchange was holding for may have come: [`Vm`] named it among those to wake. The
     /// effects are those of the request.
     pub fn wake(&mut self, vm: &mut Vm, now: Timestamp) -> Effects {
         let step = self.resume_request(vm, true, now);
-        self.request_effects(vm, step)
+        self.request_effects(step)
     }
 
     /// The response headers arrived. `local_reply` tells, when asked, whether the proxy itself made
     /// the response (`response.code_details` is not `via_upstream`).
     pub fn response_headers(
         &mut self,
-        vm: &mut Vm,
+        _vm: &mut Vm,
         headers: &HeaderMap,
         local_reply: &mut dyn FnMut() -> bool,
         end_of_stream: bool,
@@ -228,32 +231,32 @@ impl Exchange {
     ) -> Effects {
         self.draft.answered(headers, now);
         let step = self.open_response(headers, local_reply, end_of_stream);
-        self.response_effects(vm, step)
+        self.response_effects(step)
     }
 
     /// A chunk of the response body arrived.
     pub fn response_body(
         &mut self,
-        vm: &mut Vm,
+        _vm: &mut Vm,
         chunk: &[u8],
         end_of_stream: bool,
         _now: Timestamp,
     ) -> Effects {
         let step = self.mask_response_body(chunk, end_of_stream);
-        self.response_effects(vm, step)
+        self.response_effects(step)
     }
 
     /// The response trailers arrived: the response is complete.
-    pub fn response_trailers(&mut self, vm: &mut Vm, _now: Timestamp) -> Effects {
+    pub fn response_trailers(&mut self, _vm: &mut Vm, _now: Timestamp) -> Effects {
         let step = self.end_response_by_trailers();
-        self.response_effects(vm, step)
+        self.response_effects(step)
     }
 
     /// The proxy could not do what was asked of it, or broke its own rules (a hostcall failed, a body
     /// shrank): whatever was decided, the exchange is refused with `internal.state`. The effects hold
     /// the reply and the record; nothing else.
-    pub fn fail(&mut self, vm: &mut Vm, _now: Timestamp) -> Effects {
-        self.refuse(vm, Refusal::InternalState.into())
+    pub fn fail(&mut self, _vm: &mut Vm, _now: Timestamp) -> Effects {
+        self.refuse(Refusal::InternalState.into())
     }
 
     /// The exchange is over, in whatever way. Returns its sealed record, one line of canonical JSON.
@@ -263,6 +266,10 @@ impl Exchange {
             return sealed.clone();
         }
         vm.identity.forget(self.id);
+        if self.draft.is_begun() {
+            vm.metrics
+                .record(Metric::Requests(self.decision(), self.refusal), 1);
+        }
         self.response.count_masked(&mut vm.metrics);
         let line = self.draft.seal(
             vm,
@@ -279,28 +286,32 @@ impl Exchange {
         matches!(self.stage, Stage::Replied)
     }
 
+    fn decision(&self) -> Decision {
+        match (&self.stage, self.refusal) {
+            (_, Some(_)) => Decision::Deny,
+            (Stage::Granted(_), None) => Decision::Allow,
+            (Stage::Undecided | Stage::Replied, None) => Decision::None,
+        }
+    }
+
     /// Turns what the request side came to into effects.
-    fn request_effects(&mut self, vm: &mut Vm, step: Result<request::Step, Refused>) -> Effects {
+    fn request_effects(&mut self, step: Result<request::Step, Refused>) -> Effects {
         match step {
             Ok(request::Step::Passing) => Effects::default(),
             Ok(request::Step::Held) => Effects {
                 flow: Flow::Hold,
                 ..Effects::default()
             },
-            Ok(request::Step::Granted(headers)) => {
-                vm.metrics
-                    .record(Metric::Requests(Decision::Allow, None), 1);
-                Effects {
-                    headers,
-                    unseal: true,
-                    ..Effects::default()
-                }
-            }
-            Err(refused) => self.refuse(vm, refused),
+            Ok(request::Step::Granted(headers)) => Effects {
+                headers,
+                unseal: true,
+                ..Effects::default()
+            },
+            Err(refused) => self.refuse(refused),
         }
     }
 
-    fn response_effects(&mut self, vm: &mut Vm, step: Result<response::Step, Refused>) -> Effects {
+    fn response_effects(&mut self, step: Result<response::Step, Refused>) -> Effects {
         match step {
             Ok(step) => Effects {
                 headers: step.headers,
@@ -308,15 +319,14 @@ impl Exchange {
                 flow: step.flow,
                 ..Effects::default()
             },
-            Err(refused) => self.refuse(vm, refused),
+            Err(refused) => self.refuse(refused),
         }
     }
 
-    fn refuse(&mut self, vm: &mut Vm, refused: Refused) -> Effects {
+    fn refuse(&mut self, refused: Refused) -> Effects {
         let Refused { refusal, rule } = refused;
         self.stage = Stage::Replied;
-        vm.metrics
-            .record(Metric::Requests(Decision::Deny, Some(refusal)), 1);
+        self.refusal = Some(refusal);
         let reply = reply::refusal(refusal, rule.as_deref(), self.draft.request_id());
         self.draft.refuse(refusal, rule);
         self.response.stop();

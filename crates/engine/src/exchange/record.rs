@@ -98,6 +98,11 @@ impl Draft {
         self.policy = vm.policies().running().cloned();
     }
 
+    /// Whether the request headers have been seen.
+    pub(super) fn is_begun(&self) -> bool {
+        self.request.is_some()
+    }
+
     pub(super) fn set_connection(&mut self, policy: Rc<Policy>, connection: usize) {
         self.policy = Some(policy);
         self.connection = Some(connection);

@@ -188,6 +188,11 @@ impl Exchange {
         let Some(mut pending) = self.request.pending.take() else {
             return Ok(Step::Passing);
         };
+        // A new policy has come while this request waited. What was read of it was read for the old
+        // one: the caller had better send it again.
+        if woken && !Rc::ptr_eq(&pending.policy, &vm.enforced(now)?) {
+            return Err(Refusal::JwksUnavailable.into());
+        }
         let may_wait = matches!(pending.caller, Caller::Unknown);
         if may_wait || woken && matches!(pending.caller, Caller::AwaitingKeys) {
             pending.caller = match self.authenticate(vm, &pending, may_wait, now)? {
@@ -220,6 +225,7 @@ impl Exchange {
                 let Pending {
                     policy, connection, ..
                 } = *pending;
+                self.response.expect();
                 self.stage = Stage::Granted(Grant {
                     policy,
                     connection,

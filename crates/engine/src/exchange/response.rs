@@ -111,10 +111,16 @@ impl ResponseSide {
         }
     }
 
+    /// The request has gone to the back end.
+    pub(super) fn expect(&mut self) {
+        self.inspected = Inspected::None("no_response");
+    }
+
     /// The exchange has been refused: nothing more is masked.
     pub(super) fn stop(&mut self) {
-        if let Some(masking) = &mut self.masking {
-            masking.stopped = true;
+        match &mut self.masking {
+            Some(masking) => masking.stopped = true,
+            None => self.inspected = Inspected::None("refused"),
         }
     }
 }
@@ -185,10 +191,7 @@ impl Exchange {
                 self.response.inspected = Inspected::None("local_reply");
                 Ok(Step::default())
             }
-            Err(refusal) => {
-                self.response.inspected = Inspected::None("refused");
-                Err(refusal.into())
-            }
+            Err(refusal) => Err(refusal.into()),
         }
     }
 
