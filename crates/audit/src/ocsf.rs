@@ -270,6 +270,9 @@ impl Event<'_> {
             extras.constant("inspected_reason", reason);
         }
         self.mask_actions(extras);
+        if let Some(code) = self.record.refused_bundle {
+            extras.constant("refused_bundle", code);
+        }
         extras.object("request", |members| {
             members.maybe_digest("body_sha256", request.body_sha256.as_ref());
             members.boolean("has_query", traffic::split_query(request.path).1);

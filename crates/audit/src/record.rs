@@ -51,6 +51,9 @@ pub struct Record<'a> {
     pub response: Response<'a>,
     /// The policy in force; `None` when there was none.
     pub policy: Option<Policy<'a>>,
+    /// Why the newest bundle was refused, when the policy in force is an older one: a code such as
+    /// `bundle.untrusted`.
+    pub refused_bundle: Option<&'static str>,
     /// The connection of the policy that the request belongs to.
     pub connection: Option<Connection<'a>>,
     /// The name of the rule that decided about the request, be it ALLOW or DENY.

@@ -134,6 +134,7 @@ impl Parts {
                     revision: number(4),
                 },
             ),
+            refused_bundle: self.maybe(27, "bundle.untrusted"),
             connection: self.maybe(
                 16,
                 Connection {

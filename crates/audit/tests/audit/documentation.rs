@@ -95,11 +95,12 @@ fn explained(page: &str) -> BTreeSet<String> {
 #[test]
 fn every_member_is_explained_and_every_explained_member_exists() {
     let mut written = BTreeSet::new();
-    let truncated = Record {
+    let unusual = Record {
         masked_more: true,
+        refused_bundle: Some("bundle.untrusted"),
         ..masked()
     };
-    for record in [allowed(), truncated, refused_token(), Record::default()] {
+    for record in [allowed(), unusual, refused_token(), Record::default()] {
         leaves(
             "",
             &serde_json::from_slice(&record.line()).unwrap(),

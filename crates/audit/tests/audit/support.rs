@@ -66,6 +66,7 @@ pub(crate) fn allowed() -> Record<'static> {
                 .into(),
             revision: 42,
         }),
+        refused_bundle: None,
         connection: Some(Connection {
             name: "o-series".into(),
             supplier: Some("acme-ai".into()),

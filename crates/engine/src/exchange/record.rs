@@ -39,6 +39,7 @@ pub(super) struct Draft {
     start: Timestamp,
     request: Option<RequestNotes>,
     policy: Option<Rc<Policy>>,
+    refused_bundle: Option<Refusal>,
     connection: Option<usize>,
     caller: Option<Rc<Principal>>,
     outcome: Outcome,
@@ -95,7 +96,12 @@ impl Draft {
             source_principal,
             ..RequestNotes::read(headers)
         });
+        self.note_policy(vm);
+    }
+
+    fn note_policy(&mut self, vm: &Vm) {
         self.policy = vm.policies().running().cloned();
+        self.refused_bundle = vm.policies().refused();
     }
 
     /// Whether the request headers have been seen.
@@ -161,11 +167,12 @@ impl Draft {
         if self.request.is_none() {
             // An earlier filter answered: this one never saw the request.
             self.outcome = Outcome::NotReached;
-            self.policy = vm.policies().running().cloned();
+            self.note_policy(vm);
             self.start = now;
         }
         let names: Vec<_> = response.report.map(masked).unwrap_or_default();
         let mut record = self.record(self.request.as_ref().or(late.as_ref()), &names);
+        record.masked_more = response.report.is_some_and(|report| report.truncated);
         record.inspected = response.inspected;
         record.masked_more = response.report.is_some_and(|report| report.truncated);
         record.request.protocol = facts.protocol.as_ref().map(Text::from);
@@ -217,6 +224,7 @@ impl Draft {
                 digest: Text::from(policy.digest().as_str()),
                 revision: policy.bundle().revision,
             }),
+            refused_bundle: self.refused_bundle.map(Refusal::code),
             connection: connection.map(|connection| audit::Connection {
                 name: Text::from(&connection.name),
                 supplier: connection.supplier.as_ref().map(Text::from),
