@@ -13,7 +13,9 @@
 )]
 
 pub mod client;
+pub mod drivers;
 pub mod http;
+pub mod scenario;
 pub mod standins;
 
 mod wire;

@@ -125,6 +125,23 @@ impl Idp {
         Arc::clone(self.state.lock().unwrap().keys.last().expect("a key"))
     }
 
+    /// The key that it published first.
+    #[must_use]
+    pub fn first_key(&self) -> Arc<Key> {
+        Arc::clone(self.state.lock().unwrap().keys.first().expect("a key"))
+    }
+
+    /// The key of that `kid`.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn key_named(&self, kid: &str) -> Arc<Key> {
+        let state = self.state.lock().unwrap();
+        let key = state.keys.iter().find(|key| key.kid == kid);
+        Arc::clone(key.unwrap_or_else(|| panic!("the provider has no key {kid}")))
+    }
+
     /// The set that it publishes.
     #[must_use]
     pub fn jwks(&self) -> Value {
