@@ -3,6 +3,7 @@
 //! Every step collects [`Diagnostics`] and goes on as far as it can, so that one run shows the author
 //! everything that is wrong.
 
+pub mod automata;
 pub mod diagnostic;
 pub mod keys;
 

@@ -452,6 +452,9 @@ pub struct DetectorSet {
     pub detectors: Vec<Detector>,
 }
 
+/// Largest [`Detector::max_len`]: as much text, and a little more, may have to be held back.
+pub const MAX_MATCH_LEN: u32 = 8192;
+
 /// A detector: a skeleton pattern (in the automaton) and what must hold for a candidate to count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -468,7 +471,7 @@ pub struct Detector {
     pub right: Boundary,
     /// Shortest match, in bytes.
     pub min_len: u32,
-    /// Longest match, in bytes.
+    /// Longest match, in bytes. At most [`MAX_MATCH_LEN`] counts.
     pub max_len: u32,
     /// What a candidate does when it grows past `max_len`.
     pub overlong: Overlong,
@@ -528,10 +531,9 @@ pub enum Validator {
     UsSsn,
     /// 7 to 15 digits (E.164), with a `+` or with separators.
     Phone,
-    /// Four octets of 0 to 255 without leading zeros.
+    /// Four octets of 0 to 255 without leading zeros, not `N.0.0.0`, not after a word such as
+    /// `version`.
     Ipv4,
-    /// The first segment decodes to JSON that begins with `{"`.
+    /// The first segment decodes to JSON that begins with `{"` and ends with `}`.
     Jwt,
-    /// A password between the user and the `@` of a URL.
-    UrlCredentials,
 }

@@ -1,7 +1,24 @@
 //! Detectors of a policy, as one automaton.
 
+use regex_automata::dfa::{Automaton as _, StartKind, dense};
+use regex_automata::util::start;
+use regex_automata::{Anchored, MatchKind};
+use regex_syntax::hir::{Class, Hir, HirKind};
 use thiserror::Error;
-use tracegate_bundle::policy::DetectorSet;
+use tracegate_bundle::automaton::{Automaton, MAX_STATES};
+use tracegate_bundle::policy::{
+    Boundary, Detector, DetectorSet, Lead, MAX_MATCH_LEN, Overlong, Validator,
+};
+
+use super::catalogue::{BuiltIn, BuiltInLead, built_ins};
+use super::pattern::{self, SyntaxError};
+use super::table::{Table, Verdict};
+
+/// Most detectors of one policy: a set of them is one machine word.
+pub const MAX_DETECTORS: usize = 64;
+
+/// How long a match of an author's pattern without a bound may grow before it is masked in pieces.
+const DEFAULT_MAX_LEN: u32 = 1024;
 
 /// A detector that a policy asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,9 +33,19 @@ pub enum DetectorChoice<'a> {
         regex: &'a str,
         /// What stands in place of a match; `[NAME]` if absent.
         token: Option<&'a str>,
-        /// Longest match in bytes, for a pattern that has no bound of its own.
+        /// How many bytes of a match may be held back. A longer one is masked in pieces as it comes.
         max_len: Option<u32>,
     },
+}
+
+impl<'a> DetectorChoice<'a> {
+    /// The name that the detector has in policies and on records.
+    #[must_use]
+    pub fn name(&self) -> &'a str {
+        match self {
+            Self::BuiltIn(name) | Self::Pattern { name, .. } => name,
+        }
+    }
 }
 
 /// Why the detectors of a policy cannot be built, and which one is to blame.
@@ -42,8 +69,8 @@ pub enum DetectorProblem {
     /// A name is used twice.
     #[error("the name is used twice")]
     Duplicate,
-    /// More than 64 detectors.
-    #[error("a policy can have at most 64 detectors")]
+    /// More than [`MAX_DETECTORS`].
+    #[error("a policy can have at most {MAX_DETECTORS} detectors")]
     TooMany,
     /// It is not a regular expression.
     #[error("not a regular expression: {reason}")]
@@ -54,23 +81,46 @@ pub enum DetectorProblem {
         span: Option<std::ops::Range<usize>>,
     },
     /// It has an anchor or a look-around assertion.
-    #[error("anchors and look-around (`^`, `$`, `\\b`) cannot be used in a detector: text streams by in pieces")]
+    #[error(
+        "anchors and word boundaries (`^`, `$`, `\\b`) cannot be used in a detector, because the text \
+         streams by in pieces"
+    )]
     LookAround,
     /// It matches the empty string.
-    #[error("the pattern matches the empty string")]
+    #[error("the pattern matches the empty string; write one that asks for at least one character")]
     MatchesEmpty,
-    /// The bound of its matches is zero or larger than may be held back.
-    #[error("`max_len` must lie between 1 and {max}")]
+    /// It matches no string at all.
+    #[error("the pattern cannot match any text")]
+    NeverMatches,
+    /// No match fits in its bound, or more than that would have to be held back.
+    #[error(
+        "the pattern needs at least {min} bytes, and the longest match that can be held back is given \
+         or limited to less; at most {max} bytes can be held back"
+    )]
     MaxLen {
-        /// The largest bound.
+        /// The shortest match of the pattern.
+        min: u32,
+        /// The largest bound that can be given.
         max: u32,
     },
     /// The automaton of all detectors together has too many states.
-    #[error("the pattern is too large: with it the detectors need more than {max} states")]
-    TooLarge {
-        /// The most states.
-        max: usize,
-    },
+    #[error(
+        "the pattern is too large: with it the detectors need more than {MAX_STATES} states; write \
+         long runs as `+` instead of counting them"
+    )]
+    TooLarge,
+}
+
+impl From<SyntaxError> for DetectorProblem {
+    fn from(SyntaxError { reason, span }: SyntaxError) -> Self {
+        Self::Syntax { reason, span }
+    }
+}
+
+/// A detector and its pattern.
+struct Prepared {
+    detector: Detector,
+    pattern: Hir,
 }
 
 /// Builds the detectors of a policy. Bit `i` of a match set stands for `choices[i]`.
@@ -79,6 +129,199 @@ pub enum DetectorProblem {
 ///
 /// [`DetectorsError`] names the first choice that cannot be built and says why.
 pub fn detectors(choices: &[DetectorChoice<'_>]) -> Result<DetectorSet, DetectorsError> {
-    let _ = choices;
-    Ok(DetectorSet::default())
+    let blame = |choice: usize, problem| DetectorsError {
+        choice,
+        name: choices
+            .get(choice)
+            .map_or("", DetectorChoice::name)
+            .to_owned(),
+        problem,
+    };
+    if choices.is_empty() {
+        return Ok(DetectorSet::default());
+    }
+    let mut prepared: Vec<Prepared> = Vec::new();
+    for (index, choice) in choices.iter().enumerate() {
+        if index == MAX_DETECTORS {
+            return Err(blame(index, DetectorProblem::TooMany));
+        }
+        if prepared
+            .iter()
+            .any(|other| other.detector.name == choice.name())
+        {
+            return Err(blame(index, DetectorProblem::Duplicate));
+        }
+        prepared.push(prepare(choice).map_err(|problem| blame(index, problem))?);
+    }
+    let patterns: Vec<&Hir> = prepared.iter().map(|prepared| &prepared.pattern).collect();
+    let automaton = automaton(&patterns)
+        .ok_or_else(|| blame(first_too_large(&patterns), DetectorProblem::TooLarge))?;
+    Ok(DetectorSet {
+        automaton: Some(automaton),
+        detectors: prepared
+            .into_iter()
+            .map(|prepared| prepared.detector)
+            .collect(),
+    })
+}
+
+fn prepare(choice: &DetectorChoice<'_>) -> Result<Prepared, DetectorProblem> {
+    match *choice {
+        DetectorChoice::BuiltIn(name) => built_ins()
+            .iter()
+            .find(|built_in| built_in.name == name)
+            .ok_or(DetectorProblem::Unknown)
+            .and_then(prepare_built_in),
+        DetectorChoice::Pattern {
+            name,
+            regex,
+            token,
+            max_len,
+        } => prepare_pattern(name, regex, token, max_len),
+    }
+}
+
+fn prepare_built_in(built_in: &BuiltIn) -> Result<Prepared, DetectorProblem> {
+    let detector = Detector {
+        name: built_in.name.clone(),
+        token: built_in.token.clone(),
+        lead: built_in.lead.as_ref().map(lead).transpose()?,
+        left: built_in.left,
+        right: built_in.right,
+        min_len: built_in.min_length,
+        max_len: built_in.max_length,
+        overlong: built_in.overlong,
+        validator: built_in.validator,
+    };
+    let pattern = parse(&built_in.pattern)?;
+    Ok(Prepared { detector, pattern })
+}
+
+fn lead(lead: &BuiltInLead) -> Result<Lead, DetectorProblem> {
+    let hir = pattern::parse(&lead.class)?;
+    let HirKind::Class(Class::Bytes(class)) = hir.kind() else {
+        return Err(DetectorProblem::NeverMatches);
+    };
+    let class = (0..=0x7f)
+        .filter(|byte| {
+            class
+                .iter()
+                .any(|range| (range.start()..=range.end()).contains(byte))
+        })
+        .map(char::from)
+        .collect();
+    Ok(Lead {
+        class,
+        max: lead.max,
+    })
+}
+
+/// An author's pattern is searched for everywhere. What grows past its bound is masked, never let go:
+/// the author asked for it, and only the end of the match is not known yet.
+fn prepare_pattern(
+    name: &str,
+    regex: &str,
+    token: Option<&str>,
+    max_len: Option<u32>,
+) -> Result<Prepared, DetectorProblem> {
+    let pattern = pattern::in_whole_characters(&parse(regex)?)?;
+    let own_bound = pattern.properties().maximum_len();
+    let own_bound = own_bound.map(|bound| u32::try_from(bound).unwrap_or(u32::MAX));
+    let min_len = pattern.properties().minimum_len().unwrap_or(1);
+    let min_len = u32::try_from(min_len).unwrap_or(u32::MAX);
+    let max_len = match (max_len, own_bound) {
+        (Some(max_len), _) => max_len,
+        (None, Some(bound)) => bound.min(MAX_MATCH_LEN),
+        (None, None) => DEFAULT_MAX_LEN.max(min_len),
+    };
+    if max_len < min_len || max_len > MAX_MATCH_LEN {
+        return Err(DetectorProblem::MaxLen {
+            min: min_len,
+            max: MAX_MATCH_LEN,
+        });
+    }
+    let detector = Detector {
+        name: name.to_owned(),
+        token: token.map_or_else(|| default_token(name), str::to_owned),
+        lead: None,
+        left: Boundary::Any,
+        right: Boundary::Any,
+        min_len,
+        max_len,
+        overlong: Overlong::Mask,
+        validator: Validator::None,
+    };
+    Ok(Prepared { detector, pattern })
+}
+
+/// `[EMPLOYEE_ID]` for `employee-id`.
+fn default_token(name: &str) -> String {
+    let name: String = name
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_uppercase()
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    format!("[{name}]")
+}
+
+fn parse(regex: &str) -> Result<Hir, DetectorProblem> {
+    let hir = pattern::parse(regex)?;
+    let properties = hir.properties();
+    if !properties.look_set().is_empty() {
+        return Err(DetectorProblem::LookAround);
+    }
+    match properties.minimum_len() {
+        None => Err(DetectorProblem::NeverMatches),
+        Some(0) => Err(DetectorProblem::MatchesEmpty),
+        Some(_) => Ok(hir),
+    }
+}
+
+/// The anchored automaton that reports every pattern at every end.
+fn automaton(patterns: &[&Hir]) -> Option<Automaton> {
+    let config = dense::Config::new()
+        .start_kind(StartKind::Anchored)
+        .match_kind(MatchKind::All);
+    let dfa = pattern::determinize(patterns, config)?;
+    let start = dfa
+        .start_state(&start::Config::new().anchored(Anchored::Yes))
+        .ok()?;
+    let table = Table::explore(
+        start,
+        |byte| dfa.byte_classes().get(byte),
+        |state, byte| dfa.next_state(state, byte),
+        |state| {
+            // The DFA reports a match one byte late; the end of input asks it for the verdict now.
+            let state = dfa.next_eoi_state(state);
+            let count = if dfa.is_match_state(state) {
+                dfa.match_len(state)
+            } else {
+                0
+            };
+            let matches = (0..count)
+                .map(|index| 1u64 << dfa.match_pattern(state, index).as_usize())
+                .fold(0, |all, bit| all | bit);
+            Verdict {
+                matches,
+                end_matches: matches,
+            }
+        },
+    );
+    table.minimize(MAX_STATES)
+}
+
+/// The first pattern with which the automaton becomes too large.
+fn first_too_large(patterns: &[&Hir]) -> usize {
+    (1..patterns.len())
+        .find(|&count| {
+            patterns
+                .get(..count)
+                .is_none_or(|some| automaton(some).is_none())
+        })
+        .map_or(patterns.len() - 1, |count| count - 1)
 }

@@ -6,7 +6,9 @@
 mod catalogue;
 mod detectors;
 mod expression;
+mod pattern;
+mod table;
 
-pub use catalogue::built_in_names;
-pub use detectors::{DetectorChoice, DetectorProblem, DetectorsError, detectors};
+pub use catalogue::{BuiltIn, BuiltInLead, Example, built_in_names, built_ins};
+pub use detectors::{DetectorChoice, DetectorProblem, DetectorsError, MAX_DETECTORS, detectors};
 pub use expression::{ExpressionError, MAX_EXPRESSION_STATES, expression};
