@@ -80,7 +80,7 @@ impl Vm {
         match &loaded {
             Loaded::Enforced => {
                 if let Some(policy) = self.policies.running() {
-                    self.identity.configure(&policy.bundle().providers, now);
+                    self.identity.configure(&policy.bundle().providers);
                     self.needs_source_principal = policy
                         .bundle()
                         .connections
@@ -122,7 +122,7 @@ impl Vm {
     /// VM in which the proxy tries a configuration out: what runs here has really been enforced.
     pub fn tick(&mut self, shared: &mut dyn SharedData, now: Timestamp) -> Chores {
         self.publish_revision(shared);
-        self.identity.tick(shared, now, &mut self.metrics)
+        self.identity.tick(shared, now)
     }
 
     /// A fetch that [`Chores::fetches`] asked for has ended.

@@ -1,0 +1,234 @@
+//! From the headers of a request to its caller.
+//!
+//! The order is that of cost, so that a forged token is refused before it costs a signature: place,
+//! length, segments, header, algorithm, payload, issuer, claims, key, signature. A caller learns only
+//! that the token is invalid and which check it failed first; none of the checks before the signature
+//! looks at anything secret.
+
+use std::rc::Rc;
+
+use tracegate_bundle::policy::{Connection, TokenHeader};
+
+use super::cache::{TokenId, Verified};
+use super::claims::{self, Claims, Principal};
+use super::jws::{Compact, Header};
+use super::keyring::Lookup;
+use super::waiting::HOLD_MS;
+use super::{Authentication, Bound, Identity, extract};
+use crate::Timestamp;
+use crate::http::HeaderMap;
+use crate::metrics::{Metric, Metrics};
+use crate::refusal::Refusal;
+
+/// How much of an unverified `iss` is reported, in bytes.
+const MAX_CLAIMED_ISSUER: usize = 256;
+
+/// A token, and the providers of the connection that take one from where it was.
+struct Presented<'r> {
+    token: &'r [u8],
+    trusted: Vec<usize>,
+}
+
+impl Identity {
+    /// Who sent a request with these headers over that connection.
+    ///
+    /// `may_wait`: whether [`Authentication::Pending`] is an answer. It is for a request that has
+    /// not waited yet; for one that was woken it is not, and what is still missing then is refused.
+    pub fn authenticate(
+        &mut self,
+        headers: &HeaderMap,
+        connection: &Connection,
+        may_wait: bool,
+        now: Timestamp,
+        metrics: &mut Metrics,
+    ) -> Authentication {
+        let mut claimed_issuer = None;
+        match self.decide(headers, connection, now, metrics, &mut claimed_issuer) {
+            Ok(Authentication::Pending(_)) if !may_wait => Authentication::Refused {
+                refusal: Refusal::JwksUnavailable,
+                claimed_issuer,
+            },
+            Ok(decided) => decided,
+            Err(refusal) => Authentication::Refused {
+                refusal,
+                claimed_issuer,
+            },
+        }
+    }
+
+    fn decide(
+        &mut self,
+        headers: &HeaderMap,
+        connection: &Connection,
+        now: Timestamp,
+        metrics: &mut Metrics,
+        claimed_issuer: &mut Option<String>,
+    ) -> Result<Authentication, Refusal> {
+        let Presented { token, trusted } = match self.token(headers, connection)? {
+            Some(presented) => presented,
+            None if connection.allow_missing => return Ok(Authentication::Anonymous),
+            None => return Err(Refusal::JwtMissing),
+        };
+        let compact = Compact::split(token)?;
+        let digest = TokenId::digest(token);
+        let known = self.recall(digest, &trusted, now);
+        metrics.record(
+            Metric::TokenCache {
+                hit: known.is_some(),
+            },
+            1,
+        );
+        if let Some((provider, known)) = known {
+            *claimed_issuer = Some(known.claims.principal.issuer.clone());
+            let bound = self.providers.get(provider).ok_or(Refusal::JwtIssuer)?;
+            bound.accepts(&known.header, &known.claims, now)?;
+            return Ok(Authentication::Verified(known.claims.principal));
+        }
+
+        let header = compact.header()?;
+        let accepted = |provider: &usize| self.accepts_algorithm(*provider, &header);
+        if !trusted.iter().any(accepted) {
+            return Err(Refusal::JwtAlgorithm);
+        }
+        let members = compact.payload()?;
+        let issuer = claims::issuer(&members)?;
+        *claimed_issuer = Some(cut(issuer));
+        let provider = self.issuer(&trusted, issuer).ok_or(Refusal::JwtIssuer)?;
+        let bound = self.providers.get(provider).ok_or(Refusal::JwtIssuer)?;
+        let claims = Claims::read(members)?;
+        bound.accepts(&header, &claims, now)?;
+        self.verify(provider, &compact, digest, header, claims, now)
+    }
+
+    /// The token of a request.
+    fn token<'r>(
+        &self,
+        headers: &'r HeaderMap,
+        connection: &Connection,
+    ) -> Result<Option<Presented<'r>>, Refusal> {
+        let of_connection = || {
+            connection.providers.iter().filter_map(|&index| {
+                Some((usize::from(index), self.providers.get(usize::from(index))?))
+            })
+        };
+        let locations: Vec<&TokenHeader> = of_connection()
+            .flat_map(|(_, bound)| &bound.provider.from_headers)
+            .collect();
+        let Some(found) = extract::token(headers, &locations)? else {
+            return Ok(None);
+        };
+        let takes = |bound: &Bound| bound.provider.from_headers.contains(found.location);
+        let trusted = of_connection()
+            .filter(|(_, bound)| takes(bound))
+            .map(|(index, _)| index)
+            .collect();
+        Ok(Some(Presented {
+            token: found.token,
+            trusted,
+        }))
+    }
+
+    /// The token as it was verified before, and the provider that it belongs to on this connection.
+    fn recall(
+        &mut self,
+        digest: [u8; 32],
+        trusted: &[usize],
+        now: Timestamp,
+    ) -> Option<(usize, Verified)> {
+        trusted.iter().find_map(|&index| {
+            let ring = self.rings.get(self.providers.get(index)?.ring)?;
+            if !ring.usable(now) {
+                return None;
+            }
+            let known = self
+                .cache
+                .get(&TokenId::new(digest, ring.id()), now)?
+                .clone();
+            // The same choice as for a token that comes for the first time.
+            let issuer = &known.claims.principal.issuer;
+            (self.issuer(trusted, issuer) == Some(index)).then_some((index, known))
+        })
+    }
+
+    /// The first of these providers that stands for that issuer.
+    fn issuer(&self, trusted: &[usize], issuer: &str) -> Option<usize> {
+        trusted.iter().copied().find(|&index| {
+            let bound = self.providers.get(index);
+            bound.is_some_and(|bound| bound.provider.issuer == issuer)
+        })
+    }
+
+    fn accepts_algorithm(&self, provider: usize, header: &Header) -> bool {
+        let bound = self.providers.get(provider);
+        bound.is_some_and(|bound| bound.provider.algorithms.contains(&header.algorithm))
+    }
+
+    /// Verifies the signature with the keys of that provider.
+    fn verify(
+        &mut self,
+        provider: usize,
+        compact: &Compact<'_>,
+        digest: [u8; 32],
+        header: Header,
+        claims: Claims,
+        now: Timestamp,
+    ) -> Result<Authentication, Refusal> {
+        let signature = compact.signature()?;
+        let bound = self.providers.get(provider).ok_or(Refusal::JwtIssuer)?;
+        let ring = self.rings.get(bound.ring).ok_or(Refusal::JwksUnavailable)?;
+        let keys = match ring.find(header.key_id.as_deref(), header.algorithm, now) {
+            Lookup::Keys(keys) => keys,
+            Lookup::OtherAlgorithm => return Err(Refusal::JwtAlgorithm),
+            Lookup::UnknownKey => return Err(Refusal::JwtUnknownKey),
+            Lookup::Ask { next_chance } if next_chance <= now.plus_millis(HOLD_MS).millis() => {
+                return Ok(Authentication::Pending(provider));
+            }
+            Lookup::Ask { .. } => return Err(Refusal::JwksUnavailable),
+        };
+        let message = compact.signing_input;
+        let key = keys
+            .into_iter()
+            .filter(|key| key.signature_len() == signature.len())
+            .find(|key| {
+                let verdict = self
+                    .verifier
+                    .verify(header.algorithm, key, message, &signature);
+                verdict == Some(true)
+            })
+            .ok_or(Refusal::JwtSignature)?;
+        let principal: Rc<Principal> = Rc::clone(&claims.principal);
+        let verified = Verified {
+            key: *key.thumbprint(),
+            header,
+            claims,
+        };
+        self.cache
+            .insert(TokenId::new(digest, ring.id()), verified, now);
+        Ok(Authentication::Verified(principal))
+    }
+}
+
+impl Bound {
+    /// Whether the provider accepts a token with that header and these claims now.
+    fn accepts(&self, header: &Header, claims: &Claims, now: Timestamp) -> Result<(), Refusal> {
+        if !self.provider.algorithms.contains(&header.algorithm) {
+            return Err(Refusal::JwtAlgorithm);
+        }
+        if !header.media_type.is(self.provider.token_type) {
+            return Err(Refusal::JwtType);
+        }
+        claims.check(&self.provider, now)
+    }
+}
+
+/// The beginning of a text, cut between characters.
+fn cut(text: &str) -> String {
+    let mut out = String::new();
+    for character in text.chars() {
+        if out.len() + character.len_utf8() > MAX_CLAIMED_ISSUER {
+            break;
+        }
+        out.push(character);
+    }
+    out
+}
