@@ -20,7 +20,7 @@ use crate::callbacks::Action;
 use crate::host::{self, Buffer, Level, Map, Status};
 use crate::meters::Meters;
 use crate::signature::HostVerifier;
-use crate::stream::{Message, Stream, refuse_unknown};
+use crate::stream::{Message, Stream};
 
 /// `vm_config.environment_variables`: the keys whose signature on a bundle counts.
 const TRUST_KEYS: &str = "TRACEGATE_TRUST_KEYS";
@@ -252,8 +252,8 @@ impl Filter {
 
     // === Streams ===
 
-    /// Runs an event of a stream. A stream that nobody created, or whose root was never configured,
-    /// is refused.
+    /// Runs an event of a stream. One that nobody created, or whose root was never configured, is
+    /// refused.
     pub(crate) fn event(
         &mut self,
         context: u32,
@@ -265,14 +265,14 @@ impl Filter {
             roots,
             streams,
         } = self;
-        let known = streams.get_mut(&context).and_then(|(root, stream)| {
-            let plugin = plugin_of(roots, plugins, *root)?;
-            Some((*root, work(stream, plugin)))
-        });
-        let Some((root, action)) = known else {
-            let _ = refuse_unknown();
-            return Action::Pause;
+        let (root, stream) = streams
+            .entry(context)
+            .or_insert_with(|| (0, Stream::new(context)));
+        let root = *root;
+        let Some(plugin) = plugin_of(roots, plugins, root) else {
+            return stream.refuse_unknown(message);
         };
+        let action = work(stream, plugin);
         if action == Action::Pause && message == Message::Request {
             self.hurry(root);
         }

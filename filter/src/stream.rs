@@ -325,6 +325,23 @@ impl Stream {
         }
     }
 
+    /// Answers without an engine to ask: `internal.state`, without a document or a record.
+    pub(crate) fn refuse_unknown(&mut self, message: Message) -> Action {
+        match (self.answered, message) {
+            (Answered::BeforeResponse, Message::Response) => return Action::Continue,
+            (Answered::No, Message::Request) => {
+                let refusal = Refusal::InternalState;
+                let sent = host::reply(refusal.status(), refusal.code(), std::iter::empty(), &[]);
+                self.answered = match sent {
+                    Ok(()) => Answered::BeforeResponse,
+                    Err(_) => Answered::NothingPasses,
+                };
+            }
+            _ => {}
+        }
+        Action::Pause
+    }
+
     fn side(&mut self, message: Message) -> &mut Side {
         match message {
             Message::Request => &mut self.request,
@@ -336,12 +353,6 @@ impl Stream {
         self.clock = host::now()?;
         Ok(self.clock)
     }
-}
-
-/// Answers a stream of which nothing is known: `internal.state`, without a document.
-pub(crate) fn refuse_unknown() -> Result<(), Status> {
-    let refusal = Refusal::InternalState;
-    host::reply(refusal.status(), refusal.code(), std::iter::empty(), &[])
 }
 
 // === What the proxy knows ===

@@ -1,6 +1,7 @@
 //! Scenarios and their three drivers.
 //!
 //! - [`standins`]: an identity provider and a reasoning engine that do as a test tells them.
+//! - [`host`]: a small proxy-wasm host, which runs the compiled filter natively.
 //! - [`http`], [`client`]: messages, and clients that send them over HTTP/1.1 and HTTP/2.
 
 #![allow(
@@ -14,6 +15,7 @@
 
 pub mod client;
 pub mod drivers;
+pub mod host;
 pub mod http;
 pub mod scenario;
 pub mod standins;
