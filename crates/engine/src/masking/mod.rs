@@ -14,8 +14,9 @@
 pub mod detect;
 
 mod fill;
-mod json;
+pub(crate) mod json;
 mod mask;
+mod paths;
 mod plan;
 mod report;
 
