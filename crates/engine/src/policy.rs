@@ -13,6 +13,7 @@ use crate::Timestamp;
 use crate::decision::body::BodyPlan;
 use crate::decision::{body_conditions, matching};
 use crate::masking;
+use crate::masking::detect::Detectors;
 use crate::refusal::Refusal;
 
 /// What became of a configuration.
@@ -108,7 +109,7 @@ impl Policy {
     ) -> Result<Self, Refusal> {
         let hash_key: Option<Rc<[u8]>> = hash_key.map(Rc::from);
         // The plans of all connections share the one automaton.
-        let detectors = Rc::new(std::mem::take(&mut bundle.detectors));
+        let detectors = Rc::new(Detectors::new(std::mem::take(&mut bundle.detectors)));
         let refusal = |error| match error {
             masking::PlanError::HashKeyMissing => Refusal::BundleHashKey,
             _ => Refusal::BundleFormat,

@@ -1,28 +1,140 @@
 //! One JSON body, masked while it streams by.
+//!
+//! The tokenizer says what stands where, the cursor which rules hold there, and the tape moves the
+//! bytes. What happens to a value is settled at the first byte at which it can be:
+//!
+//! - A value that a rule on *fields* names is replaced as a whole: its substitute is begun at its first
+//!   byte, and the value is *swallowed* to its end, still checked to be JSON. Of several such rules the
+//!   first of the policy counts. Detectors are not asked any more.
+//! - Text in strings, numbers and names is replaced where a detector finds something. Matches that
+//!   overlap are one, under the detector that begins first; its action is that of the first rule of
+//!   the policy that runs this detector here. So two rules never show more than either of them.
+//! - A member or element that is *dropped* takes one comma with it, so a comma waits until its
+//!   successor is known to stay. If a detector decides about dropping, the member waits on a stage.
 
 use std::rc::Rc;
 
-use super::json::JsonError;
-use super::{Plan, Report};
+use super::Report;
+use super::detect::{Found, Scanner};
+use super::fill::Fill;
+use super::json::{JsonError, MAX_DEPTH, Tokenizer};
+use super::paths::Cursor;
+use super::plan::{Plan, Scope};
+use super::report::{Tally, Trail};
+use super::tape::{Reel, Tape};
+use super::text::Text;
+
+mod children;
+mod found;
+mod tokens;
+mod whole;
 
 /// Masks one JSON body.
 #[derive(Debug)]
 pub struct BodyMasker {
-    plan: Rc<Plan>,
-    report: Report,
+    tokenizer: Tokenizer,
+    tape: Tape,
+    state: State,
+    failed: Option<MaskError>,
 }
 
 /// Why a body could not be masked. What was appended before may have gone out; nothing more may.
 pub type MaskError = JsonError;
 
+/// What the masker knows beside the tokenizer and the tape.
+#[derive(Debug)]
+struct State {
+    plan: Rc<Plan>,
+    everywhere: Scope,
+    cursor: Cursor,
+    trail: Trail,
+    tally: Tally,
+    levels: Levels,
+    /// Whether any rule drops, so that commas have to wait.
+    drops: bool,
+    /// The comma that waits for its successor.
+    comma: Option<u64>,
+    /// What holds for the member whose name was just read.
+    member: Option<Scope>,
+    /// The value in hand is not shown.
+    swallow: Option<Swallow>,
+    /// The value in hand is on the stage.
+    staged: Option<Staged>,
+    /// The value in hand is a string that detectors read.
+    reading: Option<Reading>,
+    text: Text,
+    scanner: Scanner,
+    found: Vec<Found>,
+    /// Names that were masked so far; tells them apart.
+    masked_names: u32,
+}
+
+/// A bit per open container.
+#[derive(Debug)]
+struct Levels {
+    depth: usize,
+    /// Set once a child stays.
+    kept: [u64; MAX_DEPTH / 64],
+}
+
+/// A value that is skipped to its end.
+#[derive(Debug)]
+struct Swallow {
+    /// Containers open in it.
+    depth: usize,
+    /// Its substitute; without one it leaves nothing.
+    fill: Option<Fill>,
+    /// Whether it is a container: its hash is that of its bytes as they came.
+    raw: bool,
+}
+
+/// A member or element that may have to be dropped.
+#[derive(Clone, Copy, Debug)]
+struct Staged {
+    /// Where it begins.
+    start: u64,
+    /// Whether a child of its container had stayed before it.
+    kept: bool,
+}
+
+/// A string that detectors read.
+#[derive(Debug)]
+struct Reading {
+    scope: Scope,
+    /// The substitute of a match that goes on.
+    open: Option<Fill>,
+}
+
 impl BodyMasker {
     /// A masker for one body. Bit `i` of `active` tells whether rule `i` applies to this caller; with
     /// none that does, the body needs no masker.
     #[must_use]
-    pub fn new(plan: Rc<Plan>, _active: u64) -> Self {
+    pub fn new(plan: Rc<Plan>, active: u64) -> Self {
         Self {
-            plan,
-            report: Report::default(),
+            tokenizer: Tokenizer::default(),
+            tape: Tape::default(),
+            state: State {
+                everywhere: plan.everywhere(active),
+                cursor: plan.cursor(active),
+                drops: plan.may_drop(active),
+                plan,
+                trail: Trail::default(),
+                tally: Tally::default(),
+                levels: Levels {
+                    depth: 0,
+                    kept: [0; MAX_DEPTH / 64],
+                },
+                comma: None,
+                member: None,
+                swallow: None,
+                staged: None,
+                reading: None,
+                text: Text::default(),
+                scanner: Scanner::new(),
+                found: Vec::new(),
+                masked_names: 0,
+            },
+            failed: None,
         }
     }
 
@@ -31,22 +143,98 @@ impl BodyMasker {
     /// # Errors
     ///
     /// [`MaskError`]; the masker is of no use after it.
-    pub fn push(&mut self, _chunk: &[u8], _out: &mut Vec<u8>) -> Result<(), MaskError> {
-        Err(MaskError::Limit)
+    pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), MaskError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let base = self.tokenizer.offset();
+        let mut pass = Pass {
+            state: &mut self.state,
+            reel: self.tape.load(chunk, base, out),
+        };
+        let result = self.tokenizer.push(chunk, &mut pass);
+        self.failed = result.err();
+        pass.unload(self.tokenizer.offset(), self.tokenizer.unfinished());
+        result
     }
 
     /// The body is complete: appends what was held back.
     ///
     /// # Errors
     ///
-    /// [`MaskError::Truncated`] if the document is not.
-    pub fn finish(&mut self, _out: &mut Vec<u8>) -> Result<(), MaskError> {
-        Err(MaskError::Truncated)
+    /// [`MaskError::Truncated`] if the document is not, or the error that a push returned.
+    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), MaskError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let end = self.tokenizer.offset();
+        let mut pass = Pass {
+            state: &mut self.state,
+            reel: self.tape.load(&[], end, out),
+        };
+        let result = self.tokenizer.finish(&mut pass);
+        self.failed = result.err();
+        if result.is_ok() {
+            pass.unload(end, None);
+        }
+        result
     }
 
     /// What was hidden so far.
     #[must_use]
     pub fn report(&self) -> &Report {
-        &self.report
+        self.state.tally.report()
     }
 }
+
+/// One chunk on its way through.
+struct Pass<'a> {
+    state: &'a mut State,
+    reel: Reel<'a>,
+}
+
+impl Pass<'_> {
+    /// The chunk is read up to `end`; `unfinished` is where the token in progress began.
+    fn unload(mut self, end: u64, unfinished: Option<u64>) {
+        if self.state.swallow.is_some() {
+            self.swallow_to(end);
+        }
+        let read = self.state.reading.as_ref().map(|_| {
+            let text = &self.state.text;
+            text.place(text.start())
+        });
+        let hold = [self.state.comma, read, unfinished]
+            .into_iter()
+            .flatten()
+            .fold(end, u64::min);
+        self.reel.unload(hold);
+    }
+}
+
+impl Levels {
+    fn open(&mut self) {
+        self.depth += 1;
+        self.set_kept(false);
+    }
+
+    fn close(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+    }
+
+    /// Whether a child of the innermost container stays.
+    fn kept(&self) -> bool {
+        let level = self.depth.saturating_sub(1);
+        let word = self.kept.get(level / 64);
+        word.is_some_and(|word| word >> (level % 64) & 1 == 1)
+    }
+
+    fn set_kept(&mut self, kept: bool) {
+        let level = self.depth.saturating_sub(1);
+        if let Some(word) = self.kept.get_mut(level / 64) {
+            *word = *word & !(1 << (level % 64)) | u64::from(kept) << (level % 64);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

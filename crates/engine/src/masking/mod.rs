@@ -8,17 +8,20 @@
 //! - [`json`] turns bytes into tokens, [`paths`] follows them through the document.
 //! - [`mask`] joins the two with the detectors: start reading there.
 //! - [`detect`] finds personal data and secrets in text.
-//! - [`spans`] joins overlapping matches, [`fill`] writes what stands in their place, [`tape`] holds
-//!   and copies the bytes around them, [`report`] counts what was hidden, and where.
+//! - [`plan`] says which rule hides what, [`fill`] writes what stands in its place, [`tape`] copies the
+//!   bytes around it, [`text`] knows where in the body a character stands, and [`report`] counts what
+//!   was hidden, and where.
 
 pub mod detect;
 
 mod fill;
 pub(crate) mod json;
 mod mask;
-mod paths;
+pub(crate) mod paths;
 mod plan;
 mod report;
+mod tape;
+mod text;
 
 pub use json::JsonError;
 pub use mask::{BodyMasker, MaskError};

@@ -8,8 +8,6 @@
 
 use tracegate_bundle::policy::{Path, Selector};
 
-use super::json::Container;
-
 #[cfg(test)]
 mod tests;
 

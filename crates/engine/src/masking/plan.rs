@@ -2,12 +2,43 @@
 
 use std::rc::Rc;
 
-use tracegate_bundle::policy::{DetectorSet, MaskRule};
+use hmac::{KeyInit as _, Mac as _};
+use tracegate_bundle::policy::{MaskAction, MaskRule, MaskTarget};
+
+use super::detect::Detectors;
+use super::fill::{Fill, KeyedHash, Partial, escape};
+use super::paths::{Cursor, PathSet, Reach};
+use super::report::ActionKind;
+
+/// Most rules of a connection: the bits of a set of rules.
+const MAX_RULES: usize = 64;
+
+/// What a value hidden as a field is called in reports and hashes.
+pub(super) const FIELD: &str = "field";
 
 /// The mask rules of one connection, ready to run.
 #[derive(Debug)]
 pub struct Plan {
-    detectors: Rc<DetectorSet>,
+    rules: Vec<Rule>,
+    /// The paths of all rules, in the order of the rules.
+    pub(super) paths: PathSet,
+    /// The rule of each path.
+    path_rules: Vec<usize>,
+    pub(super) detectors: Rc<Detectors>,
+    /// The token of each detector, escaped.
+    tokens: Vec<Vec<u8>>,
+    hash: Option<KeyedHash>,
+}
+
+#[derive(Debug)]
+struct Rule {
+    /// The detectors it runs; `None` for a rule on fields.
+    detectors: Option<u64>,
+    /// A rule on text that has no paths.
+    everywhere: bool,
+    action: MaskAction,
+    /// The text of `redact`, escaped.
+    text: Option<Vec<u8>>,
 }
 
 /// Why mask rules cannot be run.
@@ -39,6 +70,29 @@ impl std::fmt::Display for PlanError {
 
 impl std::error::Error for PlanError {}
 
+/// What the rules say about one value.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Scope {
+    /// The rule that hides it as a whole.
+    pub(super) field: Option<usize>,
+    /// The rules that hide text in it.
+    rules: u64,
+    /// The detectors of those rules.
+    pub(super) detectors: u64,
+    /// Whether one of those rules may drop it.
+    pub(super) may_drop: bool,
+}
+
+/// How something is hidden: by which rule, under which name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hiding<'p> {
+    /// The name of the detector, or [`FIELD`].
+    pub(super) what: &'p str,
+    action: &'p MaskAction,
+    text: &'p [u8],
+    hash: Option<&'p KeyedHash>,
+}
+
 impl Plan {
     /// Prepares `rules`, in the order of the policy.
     ///
@@ -47,12 +101,224 @@ impl Plan {
     /// [`PlanError`] tells what the rules need that is not there, or which bound they exceed.
     pub fn new(
         rules: &[MaskRule],
-        detectors: Rc<DetectorSet>,
-        _hash_key: Option<Rc<[u8]>>,
+        detectors: Rc<Detectors>,
+        hash_key: Option<Rc<[u8]>>,
     ) -> Result<Self, PlanError> {
-        if rules.len() > 64 {
+        if rules.len() > MAX_RULES {
             return Err(PlanError::TooManyRules);
         }
-        Ok(Self { detectors })
+        let hash = hash_key.and_then(|key| KeyedHash::new_from_slice(&key).ok());
+        if hash.is_none() && rules.iter().any(|rule| rule.action == MaskAction::Hash) {
+            return Err(PlanError::HashKeyMissing);
+        }
+        let known = detectors.set().detectors.len();
+        if rules.iter().any(|rule| names_more_than(rule, known)) {
+            return Err(PlanError::UnknownDetector);
+        }
+        let paths = || {
+            rules.iter().enumerate().flat_map(|(index, rule)| {
+                let (paths, reach) = match &rule.target {
+                    MaskTarget::Fields(paths) => (paths, Reach::Node),
+                    MaskTarget::Detect { within, .. } => (within, Reach::Subtree),
+                };
+                paths.iter().map(move |path| (index, path, reach))
+            })
+        };
+        let set = PathSet::new(paths().map(|(_, path, reach)| (path, reach)));
+        let tokens = detectors.set().detectors.iter();
+        Ok(Self {
+            rules: rules.iter().map(Rule::new).collect(),
+            paths: set.map_err(|_| PlanError::TooManySteps)?,
+            path_rules: paths().map(|(rule, ..)| rule).collect(),
+            tokens: tokens.map(|detector| escaped(&detector.token)).collect(),
+            detectors,
+            hash,
+        })
     }
+
+    /// A cursor at the root that follows the paths of the `active` rules.
+    pub(super) fn cursor(&self, active: u64) -> Cursor {
+        Cursor::new(&self.paths, |path| {
+            let rule = self.path_rules.get(path);
+            rule.is_some_and(|rule| active >> rule & 1 == 1)
+        })
+    }
+
+    /// What holds everywhere: the rules among `active` that hide text and have no paths.
+    pub(super) fn everywhere(&self, active: u64) -> Scope {
+        let mut scope = Scope::default();
+        for (index, rule) in self.rules.iter().enumerate() {
+            if active >> index & 1 == 1 && rule.everywhere {
+                self.add(&mut scope, index);
+            }
+        }
+        scope
+    }
+
+    /// What holds for the value at `cursor`.
+    #[inline]
+    pub(super) fn scope(&self, cursor: &Cursor, everywhere: Scope) -> Scope {
+        let mut scope = everywhere;
+        for path in cursor.accepted(&self.paths) {
+            if let Some(&rule) = self.path_rules.get(path) {
+                self.add(&mut scope, rule);
+            }
+        }
+        scope
+    }
+
+    fn add(&self, scope: &mut Scope, index: usize) {
+        let Some(rule) = self.rules.get(index) else {
+            return;
+        };
+        match rule.detectors {
+            None => {
+                scope.field.get_or_insert(index);
+            }
+            Some(detectors) => {
+                scope.rules |= 1 << index;
+                scope.detectors |= detectors;
+                scope.may_drop |= rule.action == MaskAction::Drop;
+            }
+        }
+    }
+
+    /// Whether any of the `active` rules drops what it hides.
+    pub(super) fn may_drop(&self, active: u64) -> bool {
+        (0..).zip(&self.rules).any(|(index, rule): (u32, _)| {
+            active >> index & 1 == 1 && rule.action == MaskAction::Drop
+        })
+    }
+
+    /// All detectors that any rule runs.
+    pub(super) fn all_detectors(&self) -> u64 {
+        self.rules
+            .iter()
+            .filter_map(|rule| rule.detectors)
+            .fold(0, |all, detectors| all | detectors)
+    }
+
+    /// The token of a detector, escaped.
+    pub(super) fn token(&self, detector: u8) -> &[u8] {
+        self.tokens
+            .get(usize::from(detector))
+            .map_or(b"[REDACTED]", |token| token)
+    }
+
+    /// How a rule on fields hides a value.
+    pub(super) fn field(&self, rule: usize) -> Hiding<'_> {
+        self.hiding(self.rules.get(rule), FIELD, b"[REDACTED]")
+    }
+
+    /// How what `detector` found is hidden: as the first rule of `scope` says that runs it.
+    pub(super) fn found(&self, detector: u8, scope: Scope) -> Hiding<'_> {
+        let rule = self.rules.iter().enumerate().find(|(index, rule)| {
+            let detectors = rule.detectors.unwrap_or(0);
+            scope.rules >> index & 1 == 1 && detectors >> (detector & 63) & 1 == 1
+        });
+        let set = &self.detectors.set().detectors;
+        let name = set.get(usize::from(detector));
+        self.hiding(
+            rule.map(|(_, rule)| rule),
+            name.map_or("", |detector| &detector.name),
+            self.token(detector),
+        )
+    }
+
+    fn hiding<'p>(&'p self, rule: Option<&'p Rule>, what: &'p str, token: &'p [u8]) -> Hiding<'p> {
+        Hiding {
+            what,
+            action: rule.map_or(&MaskAction::Redact(None), |rule| &rule.action),
+            text: rule.and_then(|rule| rule.text.as_deref()).unwrap_or(token),
+            hash: self.hash.as_ref(),
+        }
+    }
+}
+
+impl Rule {
+    fn new(rule: &MaskRule) -> Self {
+        let (detectors, everywhere) = match &rule.target {
+            MaskTarget::Fields(_) => (None, false),
+            MaskTarget::Detect { detectors, within } => (Some(*detectors), within.is_empty()),
+        };
+        let text = match &rule.action {
+            MaskAction::Redact(text) => text.as_deref().map(escaped),
+            _ => None,
+        };
+        Self {
+            detectors,
+            everywhere,
+            action: rule.action.clone(),
+            text,
+        }
+    }
+}
+
+impl Hiding<'_> {
+    pub(super) fn kind(self) -> ActionKind {
+        match self.action {
+            MaskAction::Redact(_) => ActionKind::Redact,
+            MaskAction::Partial { .. } => ActionKind::Partial,
+            MaskAction::Hash => ActionKind::Hash,
+            MaskAction::Drop => ActionKind::Drop,
+        }
+    }
+
+    /// Whether nothing stands in its place.
+    pub(super) fn drops(self) -> bool {
+        *self.action == MaskAction::Drop
+    }
+
+    /// Whether different values have different substitutes.
+    pub(super) fn is_unique(self) -> bool {
+        *self.action == MaskAction::Hash
+    }
+
+    /// Begins the substitute.
+    pub(super) fn fill(self, out: &mut Vec<u8>) -> Fill {
+        match (self.action, self.hash) {
+            (
+                MaskAction::Partial {
+                    keep_first,
+                    keep_last,
+                },
+                _,
+            ) => Fill::Partial(Partial::new(*keep_first, *keep_last)),
+            (MaskAction::Hash, Some(keyed)) => {
+                let mut hash = keyed.clone();
+                // A card number found in text and one in a field are different things to join on.
+                hash.update(self.what.as_bytes());
+                hash.update(&[0]);
+                Fill::Hash(Box::new(hash))
+            }
+            (MaskAction::Drop, _) => Fill::Written,
+            _ => self.redaction(out),
+        }
+    }
+
+    /// Begins the substitute of something that has no characters to show.
+    pub(super) fn opaque_fill(self, out: &mut Vec<u8>) -> Fill {
+        match self.action {
+            MaskAction::Partial { .. } => self.redaction(out),
+            _ => self.fill(out),
+        }
+    }
+
+    fn redaction(self, out: &mut Vec<u8>) -> Fill {
+        out.extend_from_slice(self.text);
+        Fill::Written
+    }
+}
+
+fn names_more_than(rule: &MaskRule, known: usize) -> bool {
+    match rule.target {
+        MaskTarget::Fields(_) => false,
+        MaskTarget::Detect { detectors, .. } => known < 64 && detectors >> known != 0,
+    }
+}
+
+fn escaped(text: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    escape(text.as_bytes(), &mut out);
+    out
 }

@@ -3,7 +3,7 @@ use serde_json::Value;
 use tracegate_bundle::policy::Step;
 
 use super::*;
-use crate::masking::json::{Sink, Tokenizer};
+use crate::masking::json::{Container, Sink, Tokenizer};
 
 /// Walks a document with a cursor and notes where each path matched.
 struct Walk<'a> {

@@ -1,0 +1,169 @@
+//! Tests of the masker: by example, by attack, and against a reference written for the eye.
+
+use std::rc::Rc;
+
+use hmac::{KeyInit as _, Mac as _};
+use policy_compiler::automata::{DetectorChoice, built_in_names, detectors};
+use tracegate_bundle::policy::{MaskAction, MaskRule, MaskTarget, Path, Selector, Step};
+
+use super::*;
+use crate::masking::detect::Detectors;
+use crate::masking::fill::KeyedHash;
+use crate::masking::{ActionKind, PlanError};
+
+mod fields;
+mod found;
+mod properties;
+mod reference;
+
+pub(super) const KEY: &[u8] = b"a key for tests";
+
+// === Writing policies ===
+
+/// A path in the notation of RFC 9535, as far as the tests need it.
+fn path(text: &str) -> Path {
+    let mut steps = Vec::new();
+    let mut rest = text.strip_prefix('$').unwrap();
+    while !rest.is_empty() {
+        let descendant = rest.starts_with("..");
+        rest = rest.trim_start_matches('.');
+        let bracket = rest.starts_with('[');
+        let end = if bracket {
+            rest.find(']').unwrap() + 1
+        } else {
+            rest.find(['.', '[']).unwrap_or(rest.len())
+        };
+        let (selector, tail) = rest.split_at(end);
+        let selector = match selector.trim_matches(['[', ']']) {
+            "*" => Selector::Wildcard,
+            index if bracket => Selector::Index(index.parse().unwrap()),
+            name => Selector::Name(name.to_owned()),
+        };
+        steps.push(Step {
+            descendant,
+            selectors: vec![selector],
+        });
+        rest = tail;
+    }
+    Path {
+        text: text.to_owned(),
+        steps,
+    }
+}
+
+fn redact() -> MaskAction {
+    MaskAction::Redact(None)
+}
+
+fn redact_with(text: &str) -> MaskAction {
+    MaskAction::Redact(Some(text.to_owned()))
+}
+
+fn partial(keep_first: u8, keep_last: u8) -> MaskAction {
+    MaskAction::Partial {
+        keep_first,
+        keep_last,
+    }
+}
+
+fn rule(target: MaskTarget, action: MaskAction) -> MaskRule {
+    MaskRule {
+        target,
+        action,
+        unless: Vec::new(),
+    }
+}
+
+fn fields(paths: &[&str], action: MaskAction) -> MaskRule {
+    let paths = paths.iter().map(|text| path(text)).collect();
+    rule(MaskTarget::Fields(paths), action)
+}
+
+fn detect(names: &[&str], within: &[&str], action: MaskAction) -> MaskRule {
+    let detectors = names.iter().fold(0, |all, name| all | 1 << detector(name));
+    let within = within.iter().map(|text| path(text)).collect();
+    rule(MaskTarget::Detect { detectors, within }, action)
+}
+
+fn detector(name: &str) -> usize {
+    built_in_names().position(|known| known == name).unwrap()
+}
+
+thread_local! {
+    static DETECTORS: Rc<Detectors> = {
+        let choices: Vec<_> = built_in_names().map(DetectorChoice::BuiltIn).collect();
+        Rc::new(Detectors::new(detectors(&choices).unwrap()))
+    };
+}
+
+fn all_detectors() -> Rc<Detectors> {
+    DETECTORS.with(Rc::clone)
+}
+
+fn plan(rules: &[MaskRule]) -> Rc<Plan> {
+    Rc::new(Plan::new(rules, all_detectors(), Some(KEY.into())).unwrap())
+}
+
+fn hash(what: &str, value: &[u8]) -> String {
+    let mut hash = KeyedHash::new_from_slice(KEY).unwrap();
+    hash.update(what.as_bytes());
+    hash.update(&[0]);
+    hash.update(value);
+    let digest = hash.finalize().into_bytes();
+    let hex = digest.iter().take(16).map(|byte| format!("{byte:02x}"));
+    format!("hmac:{}", hex.collect::<String>())
+}
+
+// === Masking ===
+
+type Outcome = (Result<(), MaskError>, String, Report);
+
+fn mask_chunks<'a>(
+    plan: &Rc<Plan>,
+    active: u64,
+    chunks: impl IntoIterator<Item = &'a [u8]>,
+) -> Outcome {
+    let mut masker = BodyMasker::new(Rc::clone(plan), active);
+    let mut out = Vec::new();
+    let mut chunks = chunks.into_iter();
+    let result = chunks
+        .try_for_each(|chunk| masker.push(chunk, &mut out))
+        .and_then(|()| masker.finish(&mut out));
+    let out = String::from_utf8(out).unwrap();
+    (result, out, masker.report().clone())
+}
+
+/// Masks `body` whole, byte by byte and at every single cut; all must agree.
+fn mask_every_way(rules: &[MaskRule], body: &str) -> Outcome {
+    let plan = plan(rules);
+    let bytes = body.as_bytes();
+    let whole = mask_chunks(&plan, u64::MAX, [bytes]);
+    assert_eq!(mask_chunks(&plan, u64::MAX, bytes.chunks(1)), whole);
+    if bytes.len() < 400 {
+        for cut in 1..bytes.len() {
+            let (left, right) = bytes.split_at(cut);
+            let cut = mask_chunks(&plan, u64::MAX, [left, right]);
+            assert_eq!(cut, whole);
+        }
+    }
+    whole
+}
+
+fn mask(rules: &[MaskRule], body: &str) -> String {
+    let (result, out, _) = mask_every_way(rules, body);
+    assert_eq!(result, Ok(()));
+    let json = out.trim_start_matches('\u{feff}');
+    assert!(
+        serde_json::from_str::<serde::de::IgnoredAny>(json).is_ok(),
+        "valid JSON: {out}"
+    );
+    out
+}
+
+fn report(rules: &[MaskRule], body: &str) -> Vec<(String, String, ActionKind, u32)> {
+    let (_, _, report) = mask_every_way(rules, body);
+    let entries = report.entries.into_iter();
+    entries
+        .map(|entry| (entry.path, entry.what, entry.action, entry.count))
+        .collect()
+}

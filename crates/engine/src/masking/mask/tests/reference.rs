@@ -1,0 +1,543 @@
+//! The masker once more, written for the eye: reads the whole document into a tree that keeps every
+//! byte, decides about each value by the words of the policy, and writes the tree back.
+
+use std::collections::BTreeMap;
+
+use tracegate_bundle::policy::{DetectorSet, MaskAction, MaskRule, MaskTarget, Path, Selector};
+
+use crate::masking::ActionKind;
+use crate::masking::detect::{Detectors, Found, Scanner};
+use crate::masking::fill::escape;
+
+/// A value with the bytes that it is written with.
+pub(super) enum Node {
+    Scalar(String),
+    String(Vec<Character>),
+    Container {
+        object: bool,
+        children: Vec<Child>,
+        /// White space in an empty container.
+        inside: String,
+    },
+}
+
+pub(super) struct Character {
+    decoded: char,
+    raw: String,
+}
+
+pub(super) struct Child {
+    before: String,
+    name: Option<Vec<Character>>,
+    /// From the name to the value: white space and the colon.
+    between: String,
+    value: Node,
+    after: String,
+}
+
+// === Reading ===
+
+struct Reader<'a>(&'a str);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, length: usize) -> &'a str {
+        let (taken, rest) = self.0.split_at(length);
+        self.0 = rest;
+        taken
+    }
+
+    fn gap(&mut self) -> String {
+        let rest = self.0.trim_start_matches([' ', '\n', '\r', '\t']);
+        self.take(self.0.len() - rest.len()).to_owned()
+    }
+
+    fn value(&mut self) -> Node {
+        match self.0.as_bytes()[0] {
+            b'"' => Node::String(self.string()),
+            b'{' => self.container('}', true),
+            b'[' => self.container(']', false),
+            _ => {
+                let end = self
+                    .0
+                    .find([',', ']', '}', ' ', '\n', '\r', '\t'])
+                    .unwrap_or(self.0.len());
+                Node::Scalar(self.take(end).to_owned())
+            }
+        }
+    }
+
+    fn string(&mut self) -> Vec<Character> {
+        self.take(1);
+        let mut characters = Vec::new();
+        loop {
+            let first = self.0.chars().next().unwrap();
+            if first == '"' {
+                self.take(1);
+                return characters;
+            }
+            let length = match (first, self.0.as_bytes()[1]) {
+                ('\\', b'u') if self.is_pair() => 12,
+                ('\\', b'u') => 6,
+                ('\\', _) => 2,
+                _ => first.len_utf8(),
+            };
+            let raw = self.take(length).to_owned();
+            let decoded = serde_json::from_str::<String>(&format!("\"{raw}\""));
+            let decoded = decoded.map_or('\u{fffd}', |text| text.chars().next().unwrap());
+            characters.push(Character { decoded, raw });
+        }
+    }
+
+    fn is_pair(&self) -> bool {
+        let unit = |at: usize| {
+            let hex = self.0.get(at..at + 6)?.strip_prefix("\\u")?;
+            u16::from_str_radix(hex, 16).ok()
+        };
+        unit(0).is_some_and(|high| high >> 10 == 0x36)
+            && unit(6).is_some_and(|low| low >> 10 == 0x37)
+    }
+
+    fn container(&mut self, close: char, object: bool) -> Node {
+        self.take(1);
+        let mut children = Vec::new();
+        let mut before = self.gap();
+        if self.0.starts_with(close) {
+            self.take(1);
+            return Node::Container {
+                object,
+                children,
+                inside: before,
+            };
+        }
+        loop {
+            let name = object.then(|| self.string());
+            let mut between = String::new();
+            if object {
+                between = self.gap();
+                between.push_str(self.take(1));
+                between.push_str(&self.gap());
+            }
+            let value = self.value();
+            let after = self.gap();
+            children.push(Child {
+                before,
+                name,
+                between,
+                value,
+                after,
+            });
+            if self.take(1).starts_with(close) {
+                let inside = String::new();
+                return Node::Container {
+                    object,
+                    children,
+                    inside,
+                };
+            }
+            before = self.gap();
+        }
+    }
+}
+
+// === Masking ===
+
+pub(super) struct Reference<'a> {
+    pub(super) rules: &'a [MaskRule],
+    pub(super) active: u64,
+    pub(super) set: &'a DetectorSet,
+    pub(super) detectors: &'a Detectors,
+    /// What a hash is, given the name and the value.
+    pub(super) hash: &'a dyn Fn(&str, &[u8]) -> String,
+    pub(super) masked_names: u32,
+    pub(super) counts: BTreeMap<(String, String, ActionKind), u32>,
+}
+
+/// Where in the paths a value is: rule, path, step.
+type Live = Vec<(usize, usize, usize)>;
+
+/// What becomes of a value: its new bytes, or nothing.
+type Masked = Option<String>;
+
+fn decoded(characters: &[Character]) -> String {
+    characters
+        .iter()
+        .map(|character| character.decoded)
+        .collect()
+}
+
+impl Reference<'_> {
+    pub(super) fn mask(&mut self, body: &str) -> String {
+        let mut reader = Reader(body);
+        let before = reader.gap();
+        let value = reader.value();
+        let live = (0..self.rules.len())
+            .filter(|rule| self.active >> rule & 1 == 1)
+            .flat_map(|rule| (0..self.paths(rule).len()).map(move |path| (rule, path, 0)))
+            .collect();
+        let masked = self.value(&value, &live, "$").unwrap_or("null".to_owned());
+        format!("{before}{masked}{}", reader.0)
+    }
+
+    fn paths(&self, rule: usize) -> &[Path] {
+        match &self.rules[rule].target {
+            MaskTarget::Fields(paths) => paths,
+            MaskTarget::Detect { within, .. } => within,
+        }
+    }
+
+    /// The places in the paths of a child.
+    fn child(&self, live: &Live, name: Option<&str>, index: u64) -> Live {
+        let mut next = Vec::new();
+        for &(rule, path, step) in live {
+            let Some(what) = self.paths(rule)[path].steps.get(step) else {
+                if matches!(self.rules[rule].target, MaskTarget::Detect { .. }) {
+                    next.push((rule, path, step));
+                }
+                continue;
+            };
+            if what.descendant {
+                next.push((rule, path, step));
+            }
+            let selected = what.selectors.iter().any(|selector| match selector {
+                Selector::Wildcard => true,
+                Selector::Name(wanted) => Some(&**wanted) == name,
+                Selector::Index(wanted) => name.is_none() && *wanted == index,
+                Selector::Slice { start, end, step } => {
+                    name.is_none()
+                        && (*start..end.unwrap_or(100))
+                            .step_by(usize::try_from(*step).unwrap())
+                            .any(|wanted| wanted == index)
+                }
+            });
+            if selected {
+                next.push((rule, path, step + 1));
+            }
+        }
+        next.sort_unstable();
+        next.dedup();
+        next
+    }
+
+    fn accepted(&self, live: &Live) -> Vec<usize> {
+        live.iter()
+            .filter(|&&(rule, path, step)| step == self.paths(rule)[path].steps.len())
+            .map(|&(rule, ..)| rule)
+            .collect()
+    }
+
+    fn field_rule(&self, live: &Live) -> Option<usize> {
+        let accepted = self.accepted(live).into_iter();
+        accepted
+            .filter(|&rule| matches!(self.rules[rule].target, MaskTarget::Fields(_)))
+            .min()
+    }
+
+    /// The rules that hide text in a value, with their detectors.
+    fn text_rules(&self, live: &Live) -> Vec<(usize, u64)> {
+        let accepted = self.accepted(live);
+        (0..self.rules.len())
+            .filter(|rule| self.active >> rule & 1 == 1)
+            .filter_map(|rule| match &self.rules[rule].target {
+                MaskTarget::Detect { detectors, within } => {
+                    (within.is_empty() || accepted.contains(&rule)).then_some((rule, *detectors))
+                }
+                MaskTarget::Fields(_) => None,
+            })
+            .collect()
+    }
+
+    fn count(&mut self, path: &str, what: &str, action: &MaskAction) {
+        let kind = match action {
+            MaskAction::Redact(_) => ActionKind::Redact,
+            MaskAction::Partial { .. } => ActionKind::Partial,
+            MaskAction::Hash => ActionKind::Hash,
+            MaskAction::Drop => ActionKind::Drop,
+        };
+        let key = (path.to_owned(), what.to_owned(), kind);
+        *self.counts.entry(key).or_default() += 1;
+    }
+
+    fn value(&mut self, node: &Node, live: &Live, path: &str) -> Masked {
+        if let Some(rule) = self.field_rule(live) {
+            let action = self.rules[rule].action.clone();
+            self.count(path, "field", &action);
+            return self.substitute(&action, "field", "[REDACTED]", node);
+        }
+        match node {
+            Node::String(characters) => self.string(characters, live, path),
+            Node::Scalar(text) if text.starts_with(|c: char| c.is_ascii_lowercase()) => {
+                Some(text.clone())
+            }
+            Node::Scalar(text) => {
+                let (masked, _) = self.whole(text, live, path)?;
+                Some(masked.map_or(text.clone(), |masked| format!("\"{masked}\"")))
+            }
+            Node::Container {
+                object,
+                children,
+                inside,
+            } => Some(self.container(*object, children, inside, live, path)),
+        }
+    }
+
+    fn container(
+        &mut self,
+        object: bool,
+        children: &[Child],
+        inside: &str,
+        live: &Live,
+        path: &str,
+    ) -> String {
+        let mut out = String::from(if object { "{" } else { "[" });
+        out.push_str(inside);
+        let mut kept = false;
+        for (index, child) in children.iter().enumerate() {
+            let name = child.name.as_deref().map(decoded);
+            let live = self.child(live, name.as_deref(), index as u64);
+            let path = match &name {
+                Some(name) => format!("{path}{}", self.shown(name)),
+                None => format!("{path}[*]"),
+            };
+            let masked = self.member(child, name.as_deref(), &live, &path);
+            if index == 0 {
+                out.push_str(&child.before);
+            }
+            if let Some(masked) = masked {
+                if index > 0 {
+                    out.push_str(if kept { "," } else { "" });
+                    out.push_str(&child.before);
+                }
+                out.push_str(&masked);
+                kept = true;
+            }
+            out.push_str(&child.after);
+        }
+        out.push(if object { '}' } else { ']' });
+        out
+    }
+
+    /// A member with its name, or an element.
+    fn member(&mut self, child: &Child, name: Option<&str>, live: &Live, path: &str) -> Masked {
+        let drops = self
+            .field_rule(live)
+            .is_some_and(|rule| self.rules[rule].action == MaskAction::Drop);
+        let mut out = String::new();
+        if let (Some(name), false) = (name, drops) {
+            let raw: String = child.name.iter().flatten().map(|c| &*c.raw).collect();
+            out = match self.whole(name, live, path)? {
+                (None, _) => format!("\"{raw}\""),
+                (Some(masked), true) => format!("\"{masked}\""),
+                (Some(masked), false) => {
+                    self.masked_names += 1;
+                    format!("\"{masked}#{}\"", self.masked_names)
+                }
+            };
+        }
+        out.push_str(&child.between);
+        out.push_str(&self.value(&child.value, live, path)?);
+        Some(out)
+    }
+
+    fn substitute(&self, action: &MaskAction, what: &str, token: &str, node: &Node) -> Masked {
+        let quoted = |text: &str| Some(format!("\"{}\"", escaped(text)));
+        let text = match node {
+            Node::String(characters) => decoded(characters),
+            Node::Scalar(text) => text.clone(),
+            Node::Container { .. } => write(node),
+        };
+        let opaque = match node {
+            Node::String(_) => false,
+            Node::Scalar(text) => text.starts_with(|c: char| c.is_ascii_lowercase()),
+            Node::Container { .. } => true,
+        };
+        match action {
+            MaskAction::Drop => None,
+            MaskAction::Redact(fixed) => quoted(fixed.as_deref().unwrap_or(token)),
+            MaskAction::Partial { .. } if opaque => quoted(token),
+            _ => quoted(&self.text_substitute(action, what, token, &text)),
+        }
+    }
+
+    /// What stands in place of `text`, before escaping.
+    fn text_substitute(&self, action: &MaskAction, what: &str, token: &str, text: &str) -> String {
+        match action {
+            MaskAction::Drop => String::new(),
+            MaskAction::Redact(fixed) => fixed.as_deref().unwrap_or(token).to_owned(),
+            MaskAction::Hash => (self.hash)(what, text.as_bytes()),
+            MaskAction::Partial {
+                keep_first,
+                keep_last,
+            } => {
+                let count = text.chars().count();
+                let (first, last) = (usize::from(*keep_first), usize::from(*keep_last));
+                let shown = |at| 2 * (first + last) <= count && (at < first || at + last >= count);
+                let one = |(at, character)| if shown(at) { character } else { '*' };
+                text.chars().enumerate().map(one).collect()
+            }
+        }
+    }
+
+    fn find(&self, text: &str, rules: &[(usize, u64)]) -> Vec<Found> {
+        let active = rules.iter().fold(0, |all, (_, detectors)| all | detectors);
+        let mut found = Vec::new();
+        if active != 0 {
+            Scanner::new().scan(self.detectors, active, text.as_bytes(), &mut found);
+        }
+        // A match that goes on is one match.
+        let mut whole: Vec<Found> = Vec::new();
+        for one in found {
+            match whole.last_mut() {
+                Some(last) if last.open => (last.end, last.open) = (one.end, one.open),
+                _ => whole.push(one),
+            }
+        }
+        whole
+    }
+
+    /// Replaces what is found in `text`: the pieces between matches and in their place, in order;
+    /// `None` when it is to be dropped.
+    fn pieces(
+        &mut self,
+        text: &str,
+        live: &Live,
+        path: &str,
+        stop_at_drop: bool,
+    ) -> Option<(Vec<Piece>, bool)> {
+        let rules = self.text_rules(live);
+        let mut pieces = Vec::new();
+        let mut unique = true;
+        let mut drop = false;
+        let mut from = 0;
+        for found in self.find(text, &rules) {
+            let (start, end) = (found.start as usize, found.end as usize);
+            let bit = 1 << found.detector;
+            let rule = rules
+                .iter()
+                .find(|(_, detectors)| detectors & bit != 0)
+                .unwrap()
+                .0;
+            let detector = self.set.detectors[usize::from(found.detector)].clone();
+            let action = self.rules[rule].action.clone();
+            self.count(path, &detector.name, &action);
+            drop |= action == MaskAction::Drop;
+            if drop && stop_at_drop {
+                return None;
+            }
+            unique &= action == MaskAction::Hash;
+            pieces.push(Piece::Kept(from..start));
+            pieces.push(Piece::Masked(self.text_substitute(
+                &action,
+                &detector.name,
+                &detector.token,
+                text.get(start..end).unwrap(),
+            )));
+            from = end;
+        }
+        if pieces.is_empty() {
+            return Some((pieces, false));
+        }
+        pieces.push(Piece::Kept(from..text.len()));
+        (!drop).then_some((pieces, unique))
+    }
+
+    /// A name or number: its new text, if it changes, and whether all in it that changed is hashed.
+    fn whole(&mut self, text: &str, live: &Live, path: &str) -> Option<(Masked, bool)> {
+        let (pieces, unique) = self.pieces(text, live, path, false)?;
+        if pieces.is_empty() {
+            return Some((None, unique));
+        }
+        let masked = pieces.into_iter().map(|piece| match piece {
+            Piece::Kept(range) => escaped(text.get(range).unwrap()),
+            Piece::Masked(text) => escaped(&text),
+        });
+        Some((Some(masked.collect()), unique))
+    }
+
+    fn string(&mut self, characters: &[Character], live: &Live, path: &str) -> Masked {
+        let text = decoded(characters);
+        let (pieces, _) = self.pieces(&text, live, path, true)?;
+        let raw = |range: std::ops::Range<usize>| {
+            let mut at = 0;
+            let mut out = String::new();
+            for character in characters {
+                if range.contains(&at) {
+                    out.push_str(&character.raw);
+                }
+                at += character.decoded.len_utf8();
+            }
+            out
+        };
+        if pieces.is_empty() {
+            return Some(format!("\"{}\"", raw(0..text.len())));
+        }
+        let masked = pieces.into_iter().map(|piece| match piece {
+            Piece::Kept(range) => raw(range),
+            Piece::Masked(text) => escaped(&text),
+        });
+        Some(format!("\"{}\"", masked.collect::<String>()))
+    }
+
+    /// A name as a report shows it.
+    fn shown(&self, name: &str) -> String {
+        let all = self.rules.iter().enumerate();
+        let all: Vec<(usize, u64)> = all
+            .filter_map(|(index, rule)| match &rule.target {
+                MaskTarget::Detect { detectors, .. } => Some((index, *detectors)),
+                MaskTarget::Fields(_) => None,
+            })
+            .collect();
+        let mut shown = name.to_owned();
+        for found in self.find(name, &all).into_iter().rev() {
+            let token = &self.set.detectors[usize::from(found.detector)].token;
+            shown.replace_range(found.start as usize..found.end as usize, token);
+        }
+        let plain = |c: char| c == '_' || c.is_ascii_alphanumeric();
+        if shown.starts_with(|c: char| plain(c) && !c.is_ascii_digit()) && shown.chars().all(plain)
+        {
+            format!(".{shown}")
+        } else {
+            let quoted = escaped(&shown).replace("\\\"", "\"").replace('\'', "\\'");
+            format!("['{quoted}']")
+        }
+    }
+}
+
+enum Piece {
+    Kept(std::ops::Range<usize>),
+    Masked(String),
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = Vec::new();
+    escape(text.as_bytes(), &mut out);
+    String::from_utf8(out).unwrap()
+}
+
+/// The bytes of a value as they came.
+fn write(node: &Node) -> String {
+    let raw = |characters: &[Character]| {
+        let inside: String = characters.iter().map(|c| &*c.raw).collect();
+        format!("\"{inside}\"")
+    };
+    match node {
+        Node::Scalar(text) => text.clone(),
+        Node::String(characters) => raw(characters),
+        Node::Container {
+            object,
+            children,
+            inside,
+        } => {
+            let children = children.iter().map(|child| {
+                let name = child.name.as_deref().map(raw).unwrap_or_default();
+                let value = write(&child.value);
+                format!(
+                    "{}{name}{}{value}{}",
+                    child.before, child.between, child.after
+                )
+            });
+            let children: Vec<String> = children.collect();
+            let (open, close) = if *object { ('{', '}') } else { ('[', ']') };
+            format!("{open}{inside}{}{close}", children.join(","))
+        }
+    }
+}

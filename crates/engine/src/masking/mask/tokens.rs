@@ -1,0 +1,114 @@
+//! What the masker does at each token.
+
+use std::ops::Range;
+
+use super::super::json::{Container, Sink};
+use super::whole::is_number;
+use super::{Pass, Reading};
+
+impl Sink for Pass<'_> {
+    fn open(&mut self, _: Container, at: u64) {
+        if let Some(swallow) = &mut self.state.swallow {
+            swallow.depth += 1;
+            return;
+        }
+        let scope = self.begin_value(at);
+        if let Some(swallow) = &mut self.state.swallow {
+            swallow.depth += 1;
+            return;
+        }
+        if let Some(rule) = scope.field {
+            self.hide_container(rule, at);
+            return;
+        }
+        self.commit();
+        self.state.cursor.open();
+        self.state.trail.open();
+        self.state.levels.open();
+    }
+
+    fn close(&mut self, end: u64) {
+        if let Some(swallow) = &mut self.state.swallow {
+            swallow.depth -= 1;
+            self.end_swallowed(end);
+            return;
+        }
+        self.state.cursor.close();
+        self.state.trail.close();
+        self.state.levels.close();
+    }
+
+    fn comma(&mut self, at: u64) {
+        if self.state.drops && self.state.swallow.is_none() {
+            self.state.comma = Some(at);
+        }
+    }
+
+    fn key(&mut self, name: &[u8], raw: Range<u64>) {
+        if self.state.swallow.is_some() {
+            return;
+        }
+        self.state.cursor.member(&self.state.plan.paths, name);
+        self.state.trail.member(name);
+        let scope = self.begin_child(raw.start);
+        self.state.member = Some(scope);
+        if self.state.swallow.is_none() && scope.detectors != 0 {
+            self.mask_name(name, raw, scope);
+        }
+    }
+
+    fn string_start(&mut self, at: u64) {
+        if self.state.swallow.is_some() {
+            return;
+        }
+        let scope = self.begin_value(at);
+        if self.state.swallow.is_some() {
+            return;
+        }
+        if let Some(rule) = scope.field {
+            self.hide_string(rule, at);
+        } else if scope.detectors != 0 {
+            self.state.text.begin(at + 1);
+            self.state.reading = Some(Reading { scope, open: None });
+        }
+    }
+
+    fn text(&mut self, decoded: &[u8], raw: Range<u64>) {
+        if let Some(swallow) = &mut self.state.swallow {
+            if let (0, Some(fill)) = (swallow.depth, &mut swallow.fill) {
+                fill.feed(decoded, self.reel.out());
+            }
+        } else if let Some(Reading { scope, .. }) = self.state.reading {
+            self.read(decoded, raw, scope);
+        }
+    }
+
+    fn string_end(&mut self, end: u64) {
+        if self.state.swallow.is_none()
+            && let Some(Reading { scope, .. }) = self.state.reading
+        {
+            self.end_reading(scope);
+        }
+        if self.state.swallow.is_some() {
+            self.end_swallowed(end);
+        }
+        self.commit();
+    }
+
+    fn scalar(&mut self, text: &[u8], raw: Range<u64>) {
+        if self.state.swallow.is_none() {
+            let scope = self.begin_value(raw.start);
+            if self.state.swallow.is_none() {
+                if let Some(rule) = scope.field {
+                    self.hide_scalar(rule, text, raw.clone());
+                } else if scope.detectors != 0 && is_number(text) {
+                    self.mask_number(text, raw.clone(), scope);
+                }
+            }
+        }
+        if self.state.swallow.is_some() {
+            self.end_swallowed(raw.end);
+        }
+        self.commit();
+    }
+}

@@ -1,0 +1,125 @@
+//! The bytes of the body on their way out.
+//!
+//! A masker decides about stretches of the body in order: pass, skip, put something else there. It
+//! decides lazily, so that what nobody touches is copied in one piece, from the chunk in which it came.
+//! Bytes that a chunk leaves undecided are kept. A *stage* makes a stretch of output revocable: a value
+//! that may have to be dropped for something that comes late in it is written to the stage first.
+
+/// What is kept from chunk to chunk.
+#[derive(Debug, Default)]
+pub(super) struct Tape {
+    /// Every byte of the body before this offset is decided.
+    decided: u64,
+    /// The bytes from `decided` to the beginning of the chunk in hand, after `taken` others.
+    held: Vec<u8>,
+    taken: usize,
+    /// Output that may still be revoked.
+    stage: Option<Vec<u8>>,
+}
+
+/// A tape with a chunk in hand.
+#[derive(Debug)]
+pub(super) struct Reel<'a> {
+    tape: &'a mut Tape,
+    chunk: &'a [u8],
+    /// Offset of the chunk in the body.
+    base: u64,
+    out: &'a mut Vec<u8>,
+}
+
+impl Tape {
+    /// Puts in the chunk that begins at offset `base` of the body; what is decided goes to `out`.
+    pub(super) fn load<'a>(
+        &'a mut self,
+        chunk: &'a [u8],
+        base: u64,
+        out: &'a mut Vec<u8>,
+    ) -> Reel<'a> {
+        Reel {
+            tape: self,
+            chunk,
+            base,
+            out,
+        }
+    }
+}
+
+impl Reel<'_> {
+    /// The bytes before offset `at` that are not decided yet pass.
+    pub(super) fn pass_to(&mut self, at: u64) {
+        let Some((held, fresh)) = self.take(at) else {
+            return;
+        };
+        let out = match &mut self.tape.stage {
+            Some(stage) => stage,
+            None => &mut *self.out,
+        };
+        out.extend_from_slice(self.tape.held.get(held).unwrap_or_default());
+        out.extend_from_slice(self.chunk.get(fresh).unwrap_or_default());
+    }
+
+    /// The bytes before offset `at` that are not decided yet do not pass.
+    pub(super) fn skip_to(&mut self, at: u64) {
+        let _ = self.take(at);
+    }
+
+    /// As [`Reel::skip_to`], but shows the bytes.
+    pub(super) fn read_to(&mut self, at: u64, mut read: impl FnMut(&[u8])) {
+        if let Some((held, fresh)) = self.take(at) {
+            read(self.tape.held.get(held).unwrap_or_default());
+            read(self.chunk.get(fresh).unwrap_or_default());
+        }
+    }
+
+    /// Decides the bytes before `at`: which of those that were held, and which of the chunk.
+    fn take(&mut self, at: u64) -> Option<(std::ops::Range<usize>, std::ops::Range<usize>)> {
+        let start = self.tape.decided;
+        if at <= start {
+            return None;
+        }
+        self.tape.decided = at;
+        let within = |offset: u64| usize::try_from(offset.saturating_sub(self.base)).unwrap_or(0);
+        let fresh = within(start)..within(at);
+        let held = self.tape.taken;
+        let old = at.min(self.base).saturating_sub(start);
+        self.tape.taken += usize::try_from(old).unwrap_or(0);
+        Some((held..self.tape.taken, fresh))
+    }
+
+    /// Where to put what stands in place of bytes that are skipped.
+    pub(super) fn out(&mut self) -> &mut Vec<u8> {
+        match &mut self.tape.stage {
+            Some(stage) => stage,
+            None => self.out,
+        }
+    }
+
+    /// What comes out from here on may be revoked.
+    pub(super) fn stage(&mut self) {
+        self.tape.stage.get_or_insert_default();
+    }
+
+    /// What came out since [`Reel::stage`] stays.
+    pub(super) fn commit(&mut self) {
+        if let Some(stage) = self.tape.stage.take() {
+            self.out.extend_from_slice(&stage);
+        }
+    }
+
+    /// What came out since [`Reel::stage`] is taken back.
+    pub(super) fn revoke(&mut self) {
+        self.tape.stage = None;
+    }
+
+    /// Takes the chunk out: what is undecided before `hold` passes, the rest is kept.
+    pub(super) fn unload(mut self, hold: u64) {
+        self.pass_to(hold);
+        self.tape.held.drain(..self.tape.taken);
+        self.tape.taken = 0;
+        let fresh = self.tape.decided.saturating_sub(self.base);
+        let fresh = usize::try_from(fresh).unwrap_or(usize::MAX);
+        self.tape
+            .held
+            .extend_from_slice(self.chunk.get(fresh..).unwrap_or_default());
+    }
+}

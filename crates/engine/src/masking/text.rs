@@ -1,0 +1,182 @@
+//! The text of a string value while detectors run over it.
+//!
+//! Detectors see decoded characters and name what they find by offsets in them; what is rewritten are
+//! raw bytes. This keeps, for the characters that are not decided yet, what they are and where they
+//! stand in the body. Both are few: what is held back is what may still be part of a match.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use super::fill::begins_character;
+
+/// Neighbouring characters: either each byte stands for itself, or an escape stands for one character.
+#[derive(Clone, Debug)]
+struct Stretch {
+    decoded: Range<u64>,
+    raw: Range<u64>,
+}
+
+/// The characters of one string that are not decided yet.
+#[derive(Debug, Default)]
+pub(super) struct Text {
+    pending: Vec<u8>,
+    /// Offset in the string of the first pending character.
+    start: u64,
+    /// Where the pending characters stand in the body, and where the last of all ended.
+    stretches: VecDeque<Stretch>,
+    raw_end: u64,
+}
+
+impl Text {
+    /// A new string begins, with its first character at `raw` in the body.
+    pub(super) fn begin(&mut self, raw: u64) {
+        self.pending.clear();
+        self.stretches.clear();
+        self.start = 0;
+        self.raw_end = raw;
+    }
+
+    /// Offset of the first character that is not decided.
+    pub(super) fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// Offset after the last character.
+    pub(super) fn end(&self) -> u64 {
+        self.start + self.pending.len() as u64
+    }
+
+    /// More characters came. Those before `decided` need not be kept.
+    pub(super) fn push(&mut self, decoded: &[u8], raw: Range<u64>, decided: u64) {
+        let start = self.end();
+        self.raw_end = raw.end;
+        self.stretches.push_back(Stretch {
+            decoded: start..start + decoded.len() as u64,
+            raw,
+        });
+        if decided <= start {
+            self.pending.extend_from_slice(decoded);
+            self.decide(decided);
+            return;
+        }
+        let length = usize::try_from(decided - start).unwrap_or(decoded.len());
+        let mut kept = decoded.get(length..).unwrap_or_default();
+        let mut length = decoded.len() - kept.len();
+        // A character is decided when its last byte is.
+        while length > 0 && kept.first().is_some_and(|&byte| !begins_character(byte)) {
+            length -= 1;
+            kept = decoded.get(length..).unwrap_or_default();
+        }
+        self.pending.clear();
+        self.pending.extend_from_slice(kept);
+        self.start = start + length as u64;
+        self.forget_stretches();
+    }
+
+    /// The characters that end at or before `offset` are decided.
+    pub(super) fn decide(&mut self, offset: u64) {
+        let offset = self.character_at(offset);
+        self.pending.drain(..self.index(offset));
+        self.start = offset;
+        self.forget_stretches();
+    }
+
+    fn forget_stretches(&mut self) {
+        while self
+            .stretches
+            .front()
+            .is_some_and(|stretch| stretch.decoded.end <= self.start)
+        {
+            self.stretches.pop_front();
+        }
+    }
+
+    fn index(&self, offset: u64) -> usize {
+        let index = usize::try_from(offset.saturating_sub(self.start)).unwrap_or(usize::MAX);
+        index.min(self.pending.len())
+    }
+
+    /// The beginning of the character that `offset` lies in.
+    pub(super) fn character_at(&self, offset: u64) -> u64 {
+        let before = self.pending.get(..=self.index(offset));
+        let Some(bytes) = before else {
+            return self.end();
+        };
+        let inside = bytes
+            .iter()
+            .rev()
+            .take_while(|&&byte| !begins_character(byte));
+        self.start + (self.index(offset) - inside.count()) as u64
+    }
+
+    /// The end of the character that `offset` lies in; `offset` itself between two characters.
+    pub(super) fn character_end(&self, offset: u64) -> u64 {
+        let after = self.pending.get(self.index(offset)..).unwrap_or_default();
+        let inside = after.iter().take_while(|&&byte| !begins_character(byte));
+        self.start + (self.index(offset) + inside.count()) as u64
+    }
+
+    /// The pending characters in that range.
+    pub(super) fn characters(&self, range: Range<u64>) -> &[u8] {
+        self.pending
+            .get(self.index(range.start)..self.index(range.end))
+            .unwrap_or_default()
+    }
+
+    /// Where in the body the character at `offset` stands.
+    pub(super) fn place(&self, offset: u64) -> u64 {
+        let stretch = self
+            .stretches
+            .iter()
+            .find(|stretch| offset < stretch.decoded.end);
+        stretch.map_or(self.raw_end, |stretch| {
+            stretch.raw.start + offset.saturating_sub(stretch.decoded.start)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `aé` plain, then `\n`, then `b`, beginning at offset 10 of the body.
+    fn sample(decided: u64) -> Text {
+        let mut text = Text::default();
+        text.begin(10);
+        text.push("a\u{e9}".as_bytes(), 10..13, decided.min(3));
+        text.push(b"\n", 13..15, decided.min(4));
+        text.push(b"b", 15..16, decided);
+        text
+    }
+
+    #[test]
+    fn characters_lead_back_to_their_place_in_the_body() {
+        let text = sample(0);
+        let places: Vec<u64> = [0, 1, 3, 4, 5].map(|offset| text.place(offset)).into();
+        assert_eq!(places, [10, 11, 13, 15, 16]);
+        assert_eq!(text.characters(1..4), "\u{e9}\n".as_bytes());
+    }
+
+    #[test]
+    fn what_is_decided_is_forgotten_and_the_rest_keeps_its_place() {
+        for decided in 0..=5 {
+            let text = sample(decided);
+            // The second byte of é cannot be decided without the first.
+            let start = if decided == 2 { 1 } else { decided };
+            assert_eq!(text.start(), start);
+            assert_eq!(text.end(), 5);
+            assert_eq!(text.place(4), if decided == 5 { 16 } else { 15 });
+        }
+    }
+
+    #[test]
+    fn offsets_inside_a_character_are_moved_to_its_ends() {
+        let text = sample(0);
+        assert_eq!(text.character_at(2), 1);
+        assert_eq!(text.character_end(2), 3);
+        assert_eq!(text.character_at(3), 3);
+        assert_eq!(text.character_end(3), 3);
+        assert_eq!(text.character_at(5), 5);
+        assert_eq!(text.character_end(5), 5);
+    }
+}
