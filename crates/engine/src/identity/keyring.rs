@@ -93,8 +93,10 @@ pub(super) enum Lookup<'a> {
 /// What a tick or an answer did to a key ring.
 #[derive(Debug, Default)]
 pub(super) struct Turn {
-    /// A set was loaded, confirmed or dropped: look again.
-    pub(super) changed: bool,
+    /// A set was loaded or confirmed: look again.
+    pub(super) loaded: bool,
+    /// The set became too old and was dropped.
+    pub(super) dropped: bool,
     /// A fetch to send.
     pub(super) fetch: Option<Fetch>,
     /// Before this no set can come, in milliseconds since the Unix epoch.
@@ -197,13 +199,10 @@ impl KeyRing {
             return Turn::default();
         };
         let mut turn = Turn {
-            changed: remote.adopt(&mut self.keys, shared, now),
+            loaded: remote.adopt(&mut self.keys, shared, now),
             ..Turn::default()
         };
-        if !usable_before && !turn.changed && self.keys.take().is_some() {
-            // Too old by now: nothing may rest on them any more.
-            turn.changed = true;
-        }
+        turn.dropped = !usable_before && !turn.loaded && self.keys.take().is_some();
         turn.fetch = remote.try_fetch(self.keys.is_some(), wanted, shared, now);
         turn.next_chance = remote.next_chance;
         turn
@@ -239,9 +238,9 @@ impl KeyRing {
         }
         remote.release(ok, shared, now);
         let turn = Turn {
-            changed: ok,
-            fetch: None,
+            loaded: ok,
             next_chance: remote.next_chance,
+            ..Turn::default()
         };
         (turn, ok)
     }

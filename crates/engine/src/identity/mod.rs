@@ -200,11 +200,13 @@ impl Identity {
         let Some(ring) = self.rings.get(place) else {
             return;
         };
-        let until = if turn.changed {
+        if turn.loaded || turn.dropped {
             self.cache.retain(|id, token| {
                 let has = |keys: &KeySet| keys.has(&token.key, token.header.algorithm);
                 id != ring.id() || ring.keys().is_some_and(has)
             });
+        }
+        let until = if turn.loaded {
             u64::MAX
         } else {
             turn.next_chance

@@ -5,5 +5,6 @@ mod claims;
 mod headers;
 mod key_sets;
 mod oracle;
+mod refresh;
 mod signatures;
 mod support;

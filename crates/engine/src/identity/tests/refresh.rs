@@ -1,0 +1,655 @@
+//! Fetching keys, by hard counts: a process with several VMs, a clock that is moved by hand, and an
+//! issuer that counts who asks.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use tracegate_bundle::policy::{Connection, KeySource, Provider};
+
+use super::support::{ISSUER, Key, NOW, claims_with, connection, provider};
+use crate::Timestamp;
+use crate::exchange::ExchangeId;
+use crate::http::HeaderMap;
+use crate::identity::{Authentication, Fetch, FetchResult, Identity, RustVerifier, SharedData};
+use crate::metrics::{Metric, Metrics};
+use crate::refusal::Refusal;
+use crate::vm::Chores;
+
+/// Shared data as Envoy has it: a compare-and-swap token is looked at only if the key exists.
+#[derive(Default)]
+struct Shared {
+    values: BTreeMap<String, (Vec<u8>, u32)>,
+    last_token: u32,
+}
+
+impl SharedData for Shared {
+    fn get(&mut self, key: &str) -> Option<(Vec<u8>, u32)> {
+        self.values.get(key).cloned()
+    }
+
+    fn set(&mut self, key: &str, value: &[u8], cas: Option<u32>) -> bool {
+        if let (Some((_, token)), Some(cas)) = (self.values.get(key), cas)
+            && *token != cas
+        {
+            return false;
+        }
+        self.last_token += 1;
+        self.values
+            .insert(key.to_owned(), (value.to_vec(), self.last_token));
+        true
+    }
+}
+
+/// An answer of the issuer.
+#[derive(Clone)]
+struct Answer {
+    status: u16,
+    cache_control: Option<&'static str>,
+    body: Vec<u8>,
+}
+
+fn set_of(keys: &[(&str, Key)]) -> Answer {
+    let keys: Vec<Value> = keys
+        .iter()
+        .map(|(kid, key)| key.jwk_with(json!({"kid": kid})))
+        .collect();
+    answer(200, json!({"keys": keys}).to_string())
+}
+
+fn answer(status: u16, body: impl Into<Vec<u8>>) -> Answer {
+    Answer {
+        status,
+        cache_control: None,
+        body: body.into(),
+    }
+}
+
+/// How an exchange ended, and after how long.
+type Ended = (Result<(), Refusal>, u64);
+
+struct Vm {
+    identity: Identity,
+    metrics: Metrics,
+    next_tick: u64,
+    flights: Vec<(u64, Fetch)>,
+    held: BTreeMap<ExchangeId, (HeaderMap, u64)>,
+    ended: BTreeMap<ExchangeId, Ended>,
+}
+
+/// A process: VMs that share data, an issuer, and the time.
+struct Process {
+    vms: Vec<Vm>,
+    shared: Shared,
+    connection: Connection,
+    /// Milliseconds since the Unix epoch.
+    now: u64,
+    /// What the issuer answers; `None`: nothing.
+    issuer: Option<Answer>,
+    latency: u64,
+    fetches: u64,
+    exchanges: u32,
+}
+
+const START: u64 = NOW * 1_000;
+
+fn remote(cache_seconds: u64, max_stale_seconds: u64) -> Provider {
+    let keys = KeySource::Remote {
+        cluster: "idp".to_owned(),
+        authority: "idp.example".to_owned(),
+        path: "/jwks".to_owned(),
+        scheme: "https".to_owned(),
+        cache_seconds,
+        max_stale_seconds,
+        timeout_ms: 1_000,
+    };
+    provider(ISSUER, keys)
+}
+
+impl Process {
+    fn new(vms: usize) -> Self {
+        Self::with(vms, remote(600, 3_600))
+    }
+
+    fn with(vms: usize, provider: Provider) -> Self {
+        let vm = |_| {
+            let mut identity = Identity::new(Box::new(RustVerifier));
+            identity.configure(std::slice::from_ref(&provider));
+            Vm {
+                identity,
+                metrics: Metrics::default(),
+                next_tick: START,
+                flights: Vec::new(),
+                held: BTreeMap::new(),
+                ended: BTreeMap::new(),
+            }
+        };
+        Self {
+            vms: (0..vms).map(vm).collect(),
+            shared: Shared::default(),
+            connection: connection(&[0]),
+            now: START,
+            issuer: Some(set_of(&[("ed", Key::Ed25519)])),
+            latency: 50,
+            fetches: 0,
+            exchanges: 0,
+        }
+    }
+
+    /// A process whose VMs have the keys.
+    fn warm(vms: usize) -> Self {
+        let mut process = Self::new(vms);
+        process.run(200);
+        assert_eq!(process.fetches, 1);
+        process
+    }
+
+    fn at(&self) -> Timestamp {
+        Timestamp::from_nanos(self.now * 1_000_000)
+    }
+
+    /// A request with that token arrives.
+    fn request(&mut self, vm: usize, token: &str) -> ExchangeId {
+        self.exchanges += 1;
+        let exchange = ExchangeId(self.exchanges);
+        let value = format!("Bearer {token}");
+        let headers: HeaderMap = [("authorization", &value)].into_iter().collect();
+        self.decide(vm, exchange, headers, self.now, true);
+        exchange
+    }
+
+    fn decide(&mut self, at: usize, id: ExchangeId, headers: HeaderMap, since: u64, first: bool) {
+        let now = self.at();
+        let waited = self.now - since;
+        let vm = &mut self.vms[at];
+        let answer =
+            vm.identity
+                .authenticate(&headers, &self.connection, first, now, &mut vm.metrics);
+        let outcome = match answer {
+            Authentication::Verified(_) => Ok(()),
+            Authentication::Refused { refusal, .. } => Err(refusal),
+            Authentication::Anonymous => panic!("no token is not in question"),
+            Authentication::Pending(provider) => {
+                match vm.identity.wait(provider, id, now, &mut vm.metrics) {
+                    Ok(()) => {
+                        vm.held.insert(id, (headers, since));
+                        vm.next_tick = vm.next_tick.min(self.now + vm.identity.next_tick_ms(now));
+                        return;
+                    }
+                    Err(refusal) => Err(refusal),
+                }
+            }
+        };
+        vm.ended.insert(id, (outcome, waited));
+    }
+
+    /// Lets time pass.
+    fn run(&mut self, ms: u64) {
+        let end = self.now + ms;
+        while self.now < end {
+            self.now += 1;
+            for at in 0..self.vms.len() {
+                self.land(at);
+                if self.vms[at].next_tick <= self.now {
+                    let now = self.at();
+                    let chores = self.vms[at].identity.tick(&mut self.shared, now);
+                    self.follow(at, chores);
+                }
+            }
+        }
+    }
+
+    /// Delivers the answers that are due.
+    fn land(&mut self, at: usize) {
+        let due = |(when, _): &mut (u64, Fetch)| *when <= self.now;
+        let landed: Vec<_> = self.vms[at].flights.extract_if(.., due).collect();
+        for (_, fetch) in landed {
+            let now = self.at();
+            let answer = self.issuer.clone();
+            let result =
+                answer
+                    .as_ref()
+                    .map_or(FetchResult::Failed, |answer| FetchResult::Answer {
+                        status: answer.status,
+                        cache_control: answer.cache_control.map(str::as_bytes),
+                        body: &answer.body,
+                    });
+            let vm = &mut self.vms[at];
+            let chores =
+                vm.identity
+                    .fetched(&fetch, result, &mut self.shared, now, &mut vm.metrics);
+            self.follow(at, chores);
+        }
+    }
+
+    fn follow(&mut self, at: usize, chores: Chores) {
+        let arrival = self.now + self.latency;
+        self.fetches += chores.fetches.len() as u64;
+        let vm = &mut self.vms[at];
+        vm.next_tick = self.now + chores.next_tick_ms;
+        vm.flights
+            .extend(chores.fetches.into_iter().map(|fetch| (arrival, fetch)));
+        for id in chores.wake {
+            let (headers, since) = self.vms[at].held.remove(&id).expect("it waits");
+            self.decide(at, id, headers, since, false);
+        }
+    }
+
+    #[track_caller]
+    fn ended(&self, id: ExchangeId) -> Ended {
+        let ended = self.vms.iter().find_map(|vm| vm.ended.get(&id));
+        *ended.expect("it has ended")
+    }
+
+    fn held(&self) -> usize {
+        self.vms.iter().map(|vm| vm.held.len()).sum()
+    }
+
+    /// What becomes of a request that comes now, within the time that one may wait.
+    fn answer(&mut self, vm: usize, token: &str) -> Result<(), Refusal> {
+        let id = self.request(vm, token);
+        self.run(2_100);
+        self.ended(id).0
+    }
+
+    /// What becomes of it at once.
+    #[track_caller]
+    fn at_once(&mut self, vm: usize, token: &str) -> Result<(), Refusal> {
+        let id = self.request(vm, token);
+        self.ended(id).0
+    }
+}
+
+/// A token that is good for a day, and has been.
+fn token(key: Key, kid: &str) -> String {
+    let header = json!({"alg": "EdDSA", "kid": kid}).to_string();
+    let claims = claims_with(json!({"exp": NOW + 86_400, "iat": NOW - 86_400}));
+    key.token_with(&header, claims.to_string())
+}
+
+fn good() -> String {
+    token(Key::Ed25519, "ed")
+}
+
+#[test]
+fn nothing_is_fetched_before_the_first_tick() {
+    let mut process = Process::new(1);
+    let id = process.request(0, &good());
+    assert_eq!((process.fetches, process.held()), (0, 1));
+    process.run(100);
+    assert_eq!((process.fetches, process.ended(id).0), (1, Ok(())));
+}
+
+#[test]
+fn a_cold_start_of_four_vms_is_one_fetch() {
+    let mut process = Process::new(4);
+    let ids: Vec<_> = (0..200).map(|n| process.request(n % 4, &good())).collect();
+    process.run(300);
+    assert_eq!(process.fetches, 1);
+    assert_eq!(process.held(), 0);
+    for id in ids {
+        let (outcome, waited) = process.ended(id);
+        assert_eq!(outcome, Ok(()));
+        assert!(waited <= 80, "{waited} ms");
+    }
+}
+
+#[test]
+fn a_set_is_refreshed_once_per_process_before_it_is_stale() {
+    let mut process = Process::with(4, remote(5, 60));
+    let good = good();
+    for _ in 0..200 {
+        process.run(100);
+        assert_eq!(process.at_once(0, &good), Ok(()));
+    }
+    // 20 s, refreshed every 3.5 to 4.5 s.
+    assert!((5..=6).contains(&process.fetches), "{}", process.fetches);
+}
+
+#[test]
+fn the_age_that_the_issuer_gives_counts_within_bounds() {
+    let fetches_in = |header: &'static str, seconds: u64| {
+        let mut process = Process::new(1);
+        process.issuer.as_mut().unwrap().cache_control = Some(header);
+        process.run(seconds * 1_000);
+        process.fetches
+    };
+    assert_eq!(fetches_in("public, max-age=100", 65), 1);
+    assert_eq!(fetches_in("public, Max-Age=100", 95), 2);
+    assert_eq!(fetches_in("max-age=1", 41), 1, "not below a minute");
+    assert_eq!(fetches_in("max-age=1", 56), 2, "not below a minute");
+    assert_eq!(
+        fetches_in("no-store, max-age=0", 400),
+        1,
+        "says nothing about keys"
+    );
+    assert_eq!(fetches_in("max-age=banana", 400), 1);
+}
+
+#[test]
+fn a_thousand_bogus_key_ids_are_one_fetch() {
+    let mut process = Process::warm(4);
+    process.run(60_000);
+    assert_eq!(process.fetches, 1);
+    let bogus = |n: usize| token(Key::Attacker, &format!("bogus-{n}"));
+    let ids: Vec<_> = (0..1_000)
+        .map(|n| process.request(n % 4, &bogus(n)))
+        .collect();
+    process.run(2_500);
+    for id in ids {
+        assert_eq!(process.ended(id).0, Err(Refusal::JwtUnknownKey), "K5");
+    }
+    assert_eq!(process.fetches, 2);
+    // The issuer has just been asked: nobody waits, nobody asks again.
+    for n in 0..100 {
+        assert_eq!(
+            process.at_once(n % 4, &bogus(n)),
+            Err(Refusal::JwtUnknownKey)
+        );
+    }
+    process.run(1_000);
+    assert_eq!(process.fetches, 2);
+    // Half a minute later once more.
+    process.run(30_000);
+    assert_eq!(process.answer(0, &bogus(1)), Err(Refusal::JwtUnknownKey));
+    assert_eq!(process.fetches, 3);
+}
+
+#[test]
+fn a_new_key_is_accepted_after_one_round_trip() {
+    let mut process = Process::warm(2);
+    process.run(60_000);
+    process.issuer = Some(set_of(&[("ed", Key::Ed25519), ("new", Key::Other)]));
+    let id = process.request(1, &token(Key::Other, "new"));
+    assert_eq!(process.held(), 1);
+    process.run(150);
+    let (outcome, waited) = process.ended(id);
+    assert_eq!(outcome, Ok(()));
+    assert!(waited <= 100, "{waited} ms");
+    process.run(1_100);
+    assert_eq!(
+        process.at_once(0, &token(Key::Other, "new")),
+        Ok(()),
+        "the other VM"
+    );
+    assert_eq!(process.fetches, 2);
+}
+
+#[test]
+fn a_withdrawn_key_is_refused_although_its_token_was_known() {
+    let mut process = Process::warm(2);
+    let old = good();
+    assert_eq!(process.at_once(0, &old), Ok(()));
+    assert_eq!(process.at_once(1, &old), Ok(()));
+    process.run(60_000);
+    process.issuer = Some(set_of(&[("new", Key::Other)]));
+    assert_eq!(process.answer(0, &token(Key::Other, "new")), Ok(()));
+    assert_eq!(process.at_once(0, &old), Err(Refusal::JwtUnknownKey));
+    assert_eq!(process.at_once(1, &old), Err(Refusal::JwtUnknownKey));
+}
+
+#[test]
+fn new_material_under_an_old_key_id_replaces_it() {
+    let mut process = Process::warm(1);
+    let old = good();
+    assert_eq!(process.at_once(0, &old), Ok(()));
+    process.issuer = Some(set_of(&[("ed", Key::Other)]));
+    process.run(600_000);
+    assert_eq!(process.at_once(0, &old), Err(Refusal::JwtSignature));
+    assert_eq!(process.at_once(0, &token(Key::Other, "ed")), Ok(()));
+}
+
+#[test]
+fn tokens_of_the_keys_that_stay_remain_known_through_a_rotation() {
+    let mut process = Process::warm(1);
+    let old = good();
+    assert_eq!(process.at_once(0, &old), Ok(()));
+    process.run(60_000);
+    process.issuer = Some(set_of(&[("ed", Key::Ed25519), ("new", Key::Other)]));
+    assert_eq!(process.answer(0, &token(Key::Other, "new")), Ok(()));
+    process.vms[0].metrics.take();
+    assert_eq!(process.at_once(0, &old), Ok(()));
+    let counted: Vec<_> = process.vms[0].metrics.take().collect();
+    assert_eq!(counted, [(Metric::TokenCache { hit: true }, 1)]);
+}
+
+#[test]
+fn while_the_issuer_is_down_the_old_keys_are_used_up_to_their_bound() {
+    let mut process = Process::with(2, remote(60, 300));
+    process.run(200);
+    process.issuer = None;
+    let good = good();
+    for _ in 0..35 {
+        process.run(10_000);
+        assert_eq!(process.at_once(1, &good), Ok(()));
+    }
+    // 60 s fresh and 300 s stale are over.
+    process.run(12_000);
+    assert_eq!(
+        process.answer(1, &good),
+        Err(Refusal::JwksUnavailable),
+        "known or not"
+    );
+    let tries = process.fetches;
+    // Backed off from 1 s to 60 s: some 10 tries in the five minutes that it was down.
+    assert!((7..=14).contains(&tries), "{tries}");
+    process.issuer = Some(set_of(&[("ed", Key::Ed25519)]));
+    while process.fetches == tries {
+        process.run(1_000);
+    }
+    process.run(100);
+    assert_eq!(process.at_once(0, &good), Ok(()));
+    assert_eq!(process.fetches, tries + 1);
+}
+
+#[test]
+fn what_is_no_key_set_leaves_the_old_keys_alone() {
+    let useless = [
+        answer(302, set_of(&[("new", Key::Other)]).body),
+        answer(500, "oops"),
+        answer(204, ""),
+        answer(200, ""),
+        answer(200, "<!doctype html><title>Sign in</title>"),
+        answer(200, r#"{"keys":[]}"#),
+        answer(200, r#"{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}"#),
+        answer(200, vec![b' '; 10 * 1024 * 1024]),
+        answer(201, set_of(&[("new", Key::Other)]).body),
+    ];
+    for (case, useless) in useless.into_iter().enumerate() {
+        let mut process = Process::warm(2);
+        process.run(60_000);
+        process.issuer = Some(useless);
+        let unknown = process.answer(0, &token(Key::Other, "new"));
+        assert_eq!(
+            unknown,
+            Err(Refusal::JwksUnavailable),
+            "case {case}: nobody could say"
+        );
+        assert_eq!(process.at_once(0, &good()), Ok(()), "case {case}");
+        assert_eq!(process.fetches, 2, "case {case}");
+        process.run(600_000);
+        assert_eq!(process.at_once(1, &good()), Ok(()), "case {case}");
+    }
+}
+
+#[test]
+fn without_keys_a_request_waits_two_seconds_and_no_longer() {
+    let mut process = Process::new(1);
+    process.latency = 5_000;
+    let id = process.request(0, &good());
+    process.run(1_990);
+    assert_eq!(process.held(), 1);
+    process.run(40);
+    let (outcome, waited) = process.ended(id);
+    assert_eq!(outcome, Err(Refusal::JwksUnavailable));
+    assert!((2_000..=2_030).contains(&waited), "{waited} ms");
+}
+
+#[test]
+fn an_issuer_that_comes_back_in_time_saves_who_waits() {
+    let mut process = Process::new(2);
+    process.issuer = None;
+    let id = process.request(1, &good());
+    process.run(300);
+    assert_eq!((process.held(), process.fetches), (1, 1));
+    process.issuer = Some(set_of(&[("ed", Key::Ed25519)]));
+    process.run(1_500);
+    assert_eq!(process.ended(id).0, Ok(()));
+    assert_eq!(process.fetches, 2);
+}
+
+#[test]
+fn nobody_waits_for_a_fetch_that_comes_too_late() {
+    let mut process = Process::new(1);
+    process.issuer = None;
+    process.run(20_000);
+    let fetches = process.fetches;
+    // The next try is more than two seconds away.
+    let at_once = process.at_once(0, &good());
+    assert_eq!(at_once, Err(Refusal::JwksUnavailable));
+    assert_eq!((process.held(), process.fetches), (0, fetches));
+}
+
+#[test]
+fn at_most_a_thousand_exchanges_wait() {
+    let mut process = Process::new(1);
+    let good = good();
+    let ids: Vec<_> = (0..1_000).map(|_| process.request(0, &good)).collect();
+    assert_eq!(process.at_once(0, &good), Err(Refusal::JwksBusy));
+    process.run(200);
+    assert!(ids.iter().all(|&id| process.ended(id).0.is_ok()));
+    let held: u64 = process.vms[0]
+        .metrics
+        .take()
+        .filter(|(metric, _)| *metric == Metric::Held)
+        .map(|(_, value)| value)
+        .sum();
+    assert_eq!(held, 1_000);
+}
+
+#[test]
+fn an_exchange_that_is_over_is_not_woken() {
+    let mut process = Process::new(1);
+    let gone = process.request(0, &good());
+    let stays = process.request(0, &good());
+    process.vms[0].identity.forget(gone);
+    process.vms[0].held.remove(&gone);
+    process.run(200);
+    assert_eq!(process.ended(stays).0, Ok(()));
+    assert!(!process.vms[0].ended.contains_key(&gone));
+}
+
+#[test]
+fn a_fetch_that_is_never_answered_is_tried_again() {
+    let mut process = Process::new(2);
+    process.run(20);
+    assert_eq!(process.fetches, 1);
+    // The proxy has dropped the call: not even a failure is reported.
+    process.vms.iter_mut().for_each(|vm| vm.flights.clear());
+    // Its timeout of 1 s, and 2 s of grace.
+    process.run(3_200);
+    assert_eq!(process.fetches, 2);
+    assert_eq!(process.at_once(0, &good()), Ok(()));
+    assert_eq!(process.at_once(1, &good()), Ok(()));
+}
+
+#[test]
+fn a_new_vm_takes_the_keys_over_without_a_fetch() {
+    let mut process = Process::warm(1);
+    let mut late = Process::new(1);
+    process.vms.append(&mut late.vms);
+    assert_eq!(process.answer(1, &good()), Ok(()));
+    assert_eq!(process.fetches, 1);
+}
+
+#[test]
+fn a_new_policy_keeps_the_keys_of_a_source_that_stays() {
+    let mut process = Process::warm(1);
+    let mut other = remote(600, 3_600);
+    other.audiences = vec!["reasoning".to_owned()];
+    process.vms[0].identity.configure(&[other]);
+    assert_eq!(process.at_once(0, &good()), Ok(()));
+    process.run(2_000);
+    assert_eq!(process.fetches, 1);
+}
+
+#[test]
+fn an_answer_for_a_source_that_the_policy_no_longer_has_is_ignored() {
+    let mut process = Process::new(1);
+    let waiting = process.request(0, &good());
+    process.run(20);
+    assert_eq!(process.fetches, 1);
+    process.vms[0].identity.configure(&[remote(601, 3_600)]);
+    process.issuer = Some(set_of(&[("new", Key::Other)]));
+    process.run(200);
+    // Who waited for the old source is told at once and finds that it is gone.
+    assert_eq!(process.ended(waiting).0, Err(Refusal::JwksUnavailable));
+    assert_eq!(process.fetches, 2, "the new source is fetched for itself");
+    assert_eq!(process.at_once(0, &token(Key::Other, "new")), Ok(()));
+}
+
+#[test]
+fn two_providers_with_one_source_are_one_fetch() {
+    let mut process = Process::new(2);
+    let mut second = remote(600, 3_600);
+    second.issuer = "https://tenant.example".to_owned();
+    for vm in &mut process.vms {
+        vm.identity.configure(&[remote(600, 3_600), second.clone()]);
+    }
+    process.connection = connection(&[0, 1]);
+    assert_eq!(process.answer(0, &good()), Ok(()));
+    assert_eq!(process.fetches, 1);
+}
+
+#[test]
+fn a_clock_that_goes_back_stops_nothing() {
+    let mut process = Process::warm(2);
+    // An hour back, then on: leases, dates of sets and next ticks all lie in the future now.
+    process.now -= 3_600_000;
+    process.vms.iter_mut().for_each(|vm| vm.next_tick = 0);
+    process.issuer = Some(set_of(&[("ed", Key::Ed25519), ("new", Key::Other)]));
+    process.run(1_100);
+    assert_eq!(process.fetches, 2);
+    assert_eq!(process.at_once(0, &good()), Ok(()));
+    assert_eq!(process.at_once(1, &token(Key::Other, "new")), Ok(()));
+}
+
+#[test]
+fn a_clock_that_leaps_ahead_fetches_anew() {
+    let mut process = Process::warm(1);
+    process.now += 40 * 3_600_000;
+    let claims = claims_with(json!({"exp": NOW + 400_000}));
+    let id = process.request(0, &Key::Ed25519.token(&claims));
+    process.run(300);
+    assert_eq!(process.ended(id).0, Ok(()));
+    assert_eq!(process.fetches, 2);
+}
+
+#[test]
+fn ticks_are_fast_only_while_something_is_awaited() {
+    let mut process = Process::new(1);
+    let next = |process: &Process| process.vms[0].identity.next_tick_ms(process.at());
+    assert_eq!(next(&process), 20);
+    process.run(200);
+    assert_eq!(next(&process), 1_000);
+    process.run(60_000);
+    process.request(0, &token(Key::Other, "new"));
+    assert_eq!(next(&process), 20);
+    process.run(200);
+    assert_eq!(next(&process), 1_000);
+}
+
+#[test]
+fn what_others_wrote_into_the_store_is_not_believed() {
+    let mut process = Process::warm(1);
+    let keys: Vec<String> = process.shared.values.keys().cloned().collect();
+    assert_eq!(keys.len(), 3);
+    for key in keys {
+        process.shared.set(&key, b"garbage", None);
+    }
+    process.run(5_000);
+    assert_eq!(process.at_once(0, &good()), Ok(()));
+    let mut late = Process::new(1);
+    process.vms.append(&mut late.vms);
+    assert_eq!(process.answer(1, &good()), Ok(()));
+    assert_eq!(process.fetches, 2);
+}
