@@ -7,11 +7,11 @@
 
 use std::rc::Rc;
 
-use tracegate_bundle::policy::{Connection, TokenHeader};
+use tracegate_bundle::policy::{Algorithm, Connection, TokenHeader};
 
 use super::cache::{TokenId, Verified};
 use super::claims::{self, Claims, Principal};
-use super::jws::{Compact, Header};
+use super::jws::{Compact, Header, Kind};
 use super::keyring::Lookup;
 use super::waiting::HOLD_MS;
 use super::{Authentication, Bound, Identity, extract};
@@ -78,26 +78,50 @@ impl Identity {
             },
             1,
         );
-        if let Some((provider, known)) = known {
-            *claimed_issuer = Some(known.claims.principal.issuer.clone());
-            let bound = self.providers.get(provider).ok_or(Refusal::JwtIssuer)?;
-            bound.accepts(&known.header, &known.claims, now)?;
-            return Ok(Authentication::Verified(known.claims.principal));
+        match known {
+            Some((provider, known)) => self.again(provider, &known, now, claimed_issuer),
+            None => self.first_time(&compact, digest, &trusted, now, claimed_issuer),
         }
+    }
 
+    /// A token whose signature has been verified before.
+    fn again(
+        &self,
+        provider: usize,
+        known: &Verified,
+        now: Timestamp,
+        claimed_issuer: &mut Option<String>,
+    ) -> Result<Authentication, Refusal> {
+        let bound = self.providers.get(provider).ok_or(Refusal::JwtIssuer)?;
+        let principal = &known.claims.principal;
+        bound
+            .accepts(known.kind, &known.claims, now)
+            .inspect_err(|_| *claimed_issuer = Some(cut(&principal.issuer)))?;
+        Ok(Authentication::Verified(Rc::clone(principal)))
+    }
+
+    /// A token that nobody has verified.
+    fn first_time(
+        &mut self,
+        compact: &Compact<'_>,
+        digest: [u8; 32],
+        trusted: &[usize],
+        now: Timestamp,
+        claimed_issuer: &mut Option<String>,
+    ) -> Result<Authentication, Refusal> {
         let header = compact.header()?;
-        let accepted = |provider: &usize| self.accepts_algorithm(*provider, &header);
+        let accepted = |provider: &usize| self.accepts_algorithm(*provider, header.kind.algorithm);
         if !trusted.iter().any(accepted) {
             return Err(Refusal::JwtAlgorithm);
         }
         let members = compact.payload()?;
         let issuer = claims::issuer(&members)?;
         *claimed_issuer = Some(cut(issuer));
-        let provider = self.issuer(&trusted, issuer).ok_or(Refusal::JwtIssuer)?;
+        let provider = self.issuer(trusted, issuer).ok_or(Refusal::JwtIssuer)?;
         let bound = self.providers.get(provider).ok_or(Refusal::JwtIssuer)?;
         let claims = Claims::read(members)?;
-        bound.accepts(&header, &claims, now)?;
-        self.verify(provider, &compact, digest, header, claims, now)
+        bound.accepts(header.kind, &claims, now)?;
+        self.verify(provider, compact, digest, header, claims, now)
     }
 
     /// The token of a request.
@@ -158,9 +182,9 @@ impl Identity {
         })
     }
 
-    fn accepts_algorithm(&self, provider: usize, header: &Header) -> bool {
+    fn accepts_algorithm(&self, provider: usize, algorithm: Algorithm) -> bool {
         let bound = self.providers.get(provider);
-        bound.is_some_and(|bound| bound.provider.algorithms.contains(&header.algorithm))
+        bound.is_some_and(|bound| bound.provider.algorithms.contains(&algorithm))
     }
 
     /// Verifies the signature with the keys of that provider.
@@ -173,10 +197,11 @@ impl Identity {
         claims: Claims,
         now: Timestamp,
     ) -> Result<Authentication, Refusal> {
+        let algorithm = header.kind.algorithm;
         let signature = compact.signature()?;
         let bound = self.providers.get(provider).ok_or(Refusal::JwtIssuer)?;
         let ring = self.rings.get(bound.ring).ok_or(Refusal::JwksUnavailable)?;
-        let keys = match ring.find(header.key_id.as_deref(), header.algorithm, now) {
+        let keys = match ring.find(header.key_id.as_deref(), algorithm, now) {
             Lookup::Keys(keys) => keys,
             Lookup::OtherAlgorithm => return Err(Refusal::JwtAlgorithm),
             Lookup::UnknownKey => return Err(Refusal::JwtUnknownKey),
@@ -190,16 +215,14 @@ impl Identity {
             .into_iter()
             .filter(|key| key.signature_len() == signature.len())
             .find(|key| {
-                let verdict = self
-                    .verifier
-                    .verify(header.algorithm, key, message, &signature);
+                let verdict = self.verifier.verify(algorithm, key, message, &signature);
                 verdict == Some(true)
             })
             .ok_or(Refusal::JwtSignature)?;
         let principal: Rc<Principal> = Rc::clone(&claims.principal);
         let verified = Verified {
             key: *key.thumbprint(),
-            header,
+            kind: header.kind,
             claims,
         };
         self.cache
@@ -210,11 +233,11 @@ impl Identity {
 
 impl Bound {
     /// Whether the provider accepts a token with that header and these claims now.
-    fn accepts(&self, header: &Header, claims: &Claims, now: Timestamp) -> Result<(), Refusal> {
-        if !self.provider.algorithms.contains(&header.algorithm) {
+    fn accepts(&self, kind: Kind, claims: &Claims, now: Timestamp) -> Result<(), Refusal> {
+        if !self.provider.algorithms.contains(&kind.algorithm) {
             return Err(Refusal::JwtAlgorithm);
         }
-        if !header.media_type.is(self.provider.token_type) {
+        if !kind.media_type.is(self.provider.token_type) {
             return Err(Refusal::JwtType);
         }
         claims.check(&self.provider, now)

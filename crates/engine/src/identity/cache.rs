@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::claims::Claims;
-use super::jws::Header;
+use super::jws::Kind;
 use super::keyring::RingId;
 use super::keys::Thumbprint;
 use crate::Timestamp;
@@ -47,7 +47,7 @@ impl TokenId {
 /// A token whose signature has been verified.
 #[derive(Clone, Debug)]
 pub(super) struct Verified {
-    pub(super) header: Header,
+    pub(super) kind: Kind,
     pub(super) claims: Claims,
     /// The key that verified it.
     pub(super) key: Thumbprint,
@@ -166,8 +166,7 @@ fn weigh(token: &Verified) -> usize {
         .into_iter()
         .chain(&principal.audiences)
         .chain(&principal.presenter)
-        .chain(&principal.token_id)
-        .chain(&token.header.key_id);
+        .chain(&principal.token_id);
     ENTRY + texts.map(|text| text.len() + 32).sum::<usize>() + weigh_members(&principal.claims)
 }
 

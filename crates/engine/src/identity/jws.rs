@@ -68,8 +68,14 @@ fn json_segment(segment: &[u8]) -> Result<Map<String, Value>, Refusal> {
 /// What a header says, as far as it matters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Header {
-    pub(super) algorithm: Algorithm,
+    pub(super) kind: Kind,
     pub(super) key_id: Option<String>,
+}
+
+/// What sort of token it is; a provider may accept some and not others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kind {
+    pub(super) algorithm: Algorithm,
     pub(super) media_type: MediaType,
 }
 
@@ -106,9 +112,11 @@ impl Header {
             return Err(Refusal::JwtCritical);
         }
         Ok(Self {
-            algorithm,
+            kind: Kind {
+                algorithm,
+                media_type: MediaType::of(text("typ")?),
+            },
             key_id: text("kid")?.map(str::to_owned),
-            media_type: MediaType::of(text("typ")?),
         })
     }
 }

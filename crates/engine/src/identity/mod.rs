@@ -7,8 +7,8 @@
 //! - `extract`: the one token of a request. `json`: JSON and Base64url without second readings.
 //! - `jws`: segments and header. `claims`: what is checked on every request.
 //! - `keys`, `jwks`: a JWK and a set of them. `der`: how keys and signatures look to the host.
-//! - `keyring`: the keys of one source and how they stay fresh. `shared`: how VMs share one fetch.
-//!   `waiting`: who waits for keys.
+//! - `keyring`: the keys of one source. `remote`: when an issuer is asked for them. `shared`: how the
+//!   VMs of a process share one fetch. `waiting`: who waits for keys.
 //! - `authenticate`: all of it in order. `cache`: signatures that need not be verified again.
 //! - `verify`, `self_test`: the verifier in this module, and the distrust of the host's.
 
@@ -23,6 +23,7 @@ mod jws;
 mod keyring;
 mod keys;
 mod ports;
+mod remote;
 mod self_test;
 mod shared;
 mod verify;
@@ -186,8 +187,8 @@ impl Identity {
         if let Some(place) = self.rings.iter().position(asked)
             && let Some(ring) = self.rings.get_mut(place)
         {
-            let (turn, ok) = ring.fetched(result, shared, now);
-            metrics.record(Metric::JwksFetches { ok }, 1);
+            let turn = ring.fetched(result, shared, now);
+            metrics.record(Metric::JwksFetches { ok: turn.loaded }, 1);
             self.follow(place, turn, &mut chores);
         }
         chores.next_tick_ms = self.next_tick_ms(now);
@@ -202,7 +203,7 @@ impl Identity {
         };
         if turn.loaded || turn.dropped {
             self.cache.retain(|id, token| {
-                let has = |keys: &KeySet| keys.has(&token.key, token.header.algorithm);
+                let has = |keys: &KeySet| keys.has(&token.key, token.kind.algorithm);
                 id != ring.id() || ring.keys().is_some_and(has)
             });
         }

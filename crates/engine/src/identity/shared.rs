@@ -144,3 +144,92 @@ impl Lease {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::tests::process::Shared;
+
+    fn claim(tried_at: u64) -> Lease {
+        Lease {
+            free_at: tried_at + 3_000,
+            tried_at,
+            failures: 1,
+            busy: true,
+        }
+    }
+
+    #[test]
+    fn of_two_vms_that_read_the_same_lease_one_gets_it() {
+        let mut shared = Shared::default();
+        let records = Records::of("a");
+        let (_, one) = records.lease(&mut shared).unwrap();
+        let (_, other) = records.lease(&mut shared).unwrap();
+        assert!(records.replace(&claim(1), one, &mut shared));
+        assert!(!records.replace(&claim(2), other, &mut shared));
+        assert_eq!(records.lease(&mut shared).unwrap().0, claim(1));
+    }
+
+    /// A store in which another VM creates and takes the lease just before ours is created.
+    struct Overtaken(Shared, bool);
+
+    impl SharedData for Overtaken {
+        fn get(&mut self, key: &str) -> Option<(Vec<u8>, u32)> {
+            self.0.get(key)
+        }
+
+        fn set(&mut self, key: &str, value: &[u8], cas: Option<u32>) -> bool {
+            if !std::mem::replace(&mut self.1, true) {
+                self.0.set(key, &claim(7).encode(), None);
+            }
+            self.0.set(key, value, cas)
+        }
+    }
+
+    #[test]
+    fn creating_a_lease_never_undoes_that_of_another_vm() {
+        let mut shared = Overtaken(Shared::default(), false);
+        let (lease, _) = Records::of("a").lease(&mut shared).unwrap();
+        assert_eq!(lease, claim(7));
+    }
+
+    /// A store that creates nothing under a compare-and-swap token, unlike Envoy's.
+    struct Strict(Shared);
+
+    impl SharedData for Strict {
+        fn get(&mut self, key: &str) -> Option<(Vec<u8>, u32)> {
+            self.0.get(key)
+        }
+
+        fn set(&mut self, key: &str, value: &[u8], cas: Option<u32>) -> bool {
+            (cas.is_none() || self.0.get(key).is_some()) && self.0.set(key, value, cas)
+        }
+    }
+
+    #[test]
+    fn a_lease_is_created_in_a_stricter_store_too() {
+        let mut shared = Strict(Shared::default());
+        let (lease, token) = Records::of("a").lease(&mut shared).unwrap();
+        assert_eq!(lease, Lease::default());
+        assert!(Records::of("a").replace(&claim(1), token, &mut shared));
+    }
+
+    #[test]
+    fn a_body_that_is_not_the_one_that_the_head_names_is_not_read() {
+        let mut shared = Shared::default();
+        let records = Records::of("a");
+        let head = Head {
+            fetched_at: 1,
+            fresh_for: 2,
+            digest: digest(b"one"),
+        };
+        records.publish(&head, b"one", &mut shared);
+        assert_eq!(records.head(&mut shared), Some(head));
+        assert_eq!(
+            records.body(&head, &mut shared).as_deref(),
+            Some(&b"one"[..])
+        );
+        shared.set(&records.body, b"two", None);
+        assert_eq!(records.body(&head, &mut shared), None);
+    }
+}

@@ -5,7 +5,9 @@ use tracegate_bundle::policy::Algorithm;
 
 use super::support::{Gate, ISSUER, Key, RSA_N, base64url, claims, hex, inline, provider};
 use crate::identity::jwks::Found;
-use crate::identity::{KeyError, KeySet, KeySetError, PublicKey, json};
+use crate::identity::{
+    KeyError, KeySet, KeySetError, PublicKey, RustVerifier, SignatureVerifier, json,
+};
 use crate::refusal::Refusal;
 
 fn parse(keys: &[Value]) -> Result<KeySet, KeySetError> {
@@ -65,6 +67,24 @@ fn rsa_keys_have_2048_to_8192_bits_and_a_sound_exponent() {
     *even.last_mut().unwrap() &= 0xfe;
     let even = Key::Rsa.jwk_with(json!({"n": base64url(even)}));
     assert_eq!(error(even), Some(KeyError::RsaModulus), "C1 even");
+}
+
+#[test]
+fn a_signature_of_any_bytes_is_verified_without_a_panic_whatever_the_size_of_the_key() {
+    for bits in [2_048, 2_049, 2_055, 2_056, 2_057, 3_333, 4_096, 8_192] {
+        let set = parse(&[rsa(bits, F4)]).unwrap();
+        let Found::Keys(keys) = set.find(None, Algorithm::RS256) else {
+            panic!("{bits}");
+        };
+        for byte in [0, 1, 0x7f, 0xff] {
+            let mut signature = vec![byte; keys[0].signature_len()];
+            signature[0] = 0;
+            for algorithm in Algorithm::ALL {
+                let verdict = RustVerifier.verify(algorithm, keys[0], b"message", &signature);
+                assert_eq!(verdict, Some(false), "{bits} {algorithm:?} {byte}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod claims;
 mod headers;
 mod key_sets;
 mod oracle;
+pub(super) mod process;
 mod refresh;
 mod signatures;
 mod support;
