@@ -2,6 +2,7 @@
 //!
 //! - [`standins`]: an identity provider and a reasoning engine that do as a test tells them.
 //! - [`host`]: a small proxy-wasm host, which runs the compiled filter natively.
+//! - [`scenario`]: exchanges as data, with what must come of them. [`drivers`]: the ways to play them.
 //! - [`http`], [`client`]: messages, and clients that send them over HTTP/1.1 and HTTP/2.
 
 #![allow(

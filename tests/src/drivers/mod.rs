@@ -5,10 +5,13 @@
 //! it. Because all three tell the same kind of outcome, one expectation serves them all.
 
 pub mod native;
+pub mod wasm;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use policy_compiler::Options;
+use policy_compiler::diagnostic::Style;
 use policy_compiler::keys::PrivateKey;
 
 use crate::http::{Received, Request, Response};
@@ -70,25 +73,28 @@ pub struct Setup {
 impl Setup {
     /// Compiles and signs a policy.
     ///
+    /// # Errors
+    /// The compiler's findings, for people, when the policy is not clean.
+    ///
     /// # Panics
-    /// With the compiler's diagnostics when the policy is not clean.
-    #[must_use]
-    pub fn compile(name: &str, policy: &str, idps: BTreeMap<String, Arc<Idp>>) -> Self {
+    /// When the system has no random numbers.
+    pub fn compile(
+        name: &str,
+        policy: &str,
+        idps: BTreeMap<String, Arc<Idp>>,
+    ) -> Result<Self, String> {
         let key = PrivateKey::generate().expect("random numbers");
-        let compiled = policy_compiler::compile(policy, name, &policy_compiler::Options::default())
-            .unwrap_or_else(|diagnostics| {
-                let shown = diagnostics.to_human(policy_compiler::diagnostic::Style::Plain);
-                panic!("{name} does not compile:\n{shown}")
-            });
+        let compiled = policy_compiler::compile(policy, name, &Options::default())
+            .map_err(|findings| findings.to_human(Style::Plain))?;
         let envelope = key.seal(&compiled.bundle).expect("a new envelope has room");
         let configuration = serde_json::json!({ "bundle": envelope });
-        Self {
+        Ok(Self {
             policy: policy.to_owned(),
             configuration: configuration.to_string().into_bytes(),
             trust_keys: key.trust_entry(),
             hash_key: b"a key that is used in tests only".to_vec(),
             idps,
-        }
+        })
     }
 }
 

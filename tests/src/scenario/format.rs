@@ -167,6 +167,8 @@ pub enum Written {
     Chunks(Vec<String>),
     /// A text before, a text that many times, a text after: for long bodies.
     Repeat(String, String, usize, String),
+    /// The same in pieces of that many bytes.
+    ChunksOf(usize, String, String, usize, String),
 }
 
 /// What the back end would answer.
@@ -274,4 +276,21 @@ pub fn files() -> Vec<PathBuf> {
     }
     files.sort();
     files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scenario_file_can_be_read_and_names_its_scenarios_once() {
+        for path in files() {
+            let file = File::read(&path);
+            let mut names: Vec<_> = file.scenarios.iter().map(|one| &one.name).collect();
+            names.sort();
+            names.dedup();
+            assert_eq!(names.len(), file.scenarios.len(), "{}", path.display());
+            assert!(file.about.ends_with('.'), "{}", path.display());
+        }
+    }
 }

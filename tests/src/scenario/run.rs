@@ -55,10 +55,12 @@ impl Report {
 impl Stage {
     /// Reads a file, starts its issuers, compiles its policy.
     ///
+    /// # Errors
+    /// The compiler's findings when the policy is not clean.
+    ///
     /// # Panics
-    /// When the file or its policy is wrong.
-    #[must_use]
-    pub fn open(path: &Path) -> Self {
+    /// When it is no scenario file.
+    pub fn open(path: &Path) -> Result<Self, String> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
         let name = path
             .strip_prefix(root)
@@ -81,13 +83,13 @@ impl Stage {
                 mint(issuer_of(&idps, token.issuer.as_deref()), token),
             );
         }
-        let setup = Setup::compile(&name, &fill(&file.policy, &texts), idps);
-        Self {
+        let setup = Setup::compile(&name, &fill(&file.policy, &texts), idps)?;
+        Ok(Self {
             name,
             file,
             texts,
             setup,
-        }
+        })
     }
 
     /// Plays the scenarios that the driver can play.
@@ -273,6 +275,10 @@ fn pieces(
         }
         Some(Body::Written(Written::Repeat(before, text, times, after))) => {
             vec![format!("{before}{}{after}", text.repeat(*times)).into_bytes()]
+        }
+        Some(Body::Written(Written::ChunksOf(size, before, text, times, after))) => {
+            let body = format!("{before}{}{after}", text.repeat(*times));
+            body.as_bytes().chunks(*size).map(<[u8]>::to_vec).collect()
         }
     }
 }
