@@ -60,7 +60,7 @@ enum BodyView {
     /// There is none, or no rule asks.
     #[default]
     Absent,
-    Reading(BodyMatcher),
+    Reading(Box<BodyMatcher>),
     Read(BodyFacts),
     /// A rule that asks cannot be answered, for this reason.
     Opaque(Refusal),
@@ -401,7 +401,7 @@ fn view(headers: &HeaderMap, matcher: BodyMatcher) -> BodyView {
         return BodyView::Opaque(Refusal::RequestBodyEncoding);
     }
     match media::format(headers) {
-        media::Format::Json => BodyView::Reading(matcher),
+        media::Format::Json => BodyView::Reading(Box::new(matcher)),
         media::Format::Other(_) | media::Format::Unknown => {
             BodyView::Opaque(Refusal::RequestBodyType)
         }
