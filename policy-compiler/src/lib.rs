@@ -8,6 +8,7 @@ pub mod diagnostic;
 pub mod keys;
 
 mod source;
+mod yaml;
 
 use tracegate_bundle::Bundle;
 
