@@ -6,6 +6,7 @@
 mod codes;
 mod render;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 pub use codes::{Code, Severity};
@@ -131,6 +132,31 @@ impl Diagnostics {
     pub fn positions(&self, diagnostic: &Diagnostic) -> (Position, Position) {
         let Span { start, end } = diagnostic.label.span;
         (self.source.position(start), self.source.position(end))
+    }
+}
+
+impl Diagnostics {
+    /// The place of a stretch of a text's content, if the text stands in the source as it is; else
+    /// the place of the whole text.
+    pub(crate) fn within(&self, span: Span, text: &str, stretch: Range<usize>) -> Span {
+        let source = self
+            .source
+            .text
+            .get(span.start..span.end)
+            .unwrap_or_default();
+        let quoted = source.starts_with(['"', '\'']);
+        let content = source.get(usize::from(quoted)..).unwrap_or_default();
+        if !content.starts_with(text) || stretch.end > text.len() {
+            return span;
+        }
+        let start = span.start + usize::from(quoted);
+        Span::new(start + stretch.start, start + stretch.end)
+    }
+
+    /// Puts the findings into the order of the file.
+    pub(crate) fn sort(&mut self) {
+        self.list
+            .sort_by_key(|diagnostic| diagnostic.label.span.start);
     }
 }
 

@@ -119,7 +119,10 @@ impl<T: Decode> Decode for List<T> {
             out.push(wrong_type(node, "a list").help("put the value in brackets: `[…]`"));
             return None;
         };
-        let items: Vec<T> = nodes.iter().filter_map(|node| T::decode(node, out)).collect();
+        let items: Vec<T> = nodes
+            .iter()
+            .filter_map(|node| T::decode(node, out))
+            .collect();
         Some(Self {
             complete: items.len() == nodes.len(),
             items,
@@ -207,12 +210,18 @@ pub(crate) fn text<'n>(node: &'n Node, out: &mut Diagnostics) -> Option<&'n str>
         let diagnostic = wrong_type(node, "text");
         out.push(match text.as_str() {
             "" => diagnostic.help("write a value, or delete the field"),
-            text => diagnostic.help(format!("if you mean the text, put it in quotes: \"{text}\"")),
+            text => diagnostic.help(format!(
+                "if you mean the text, put it in quotes: \"{text}\""
+            )),
         });
         return None;
     }
     if text.is_empty() {
-        out.push(Diagnostic::new(Code::InvalidValue, node.span, "the text is empty"));
+        out.push(Diagnostic::new(
+            Code::InvalidValue,
+            node.span,
+            "the text is empty",
+        ));
         return None;
     }
     Some(text)
@@ -231,15 +240,17 @@ pub(crate) fn choice<T: Clone>(
     let names: Vec<&str> = choices.iter().map(|&(name, _)| name).collect();
     let message = format!("`{text}` is not one of the values of this field");
     out.push(
-        Diagnostic::new(Code::InvalidValue, node.span, message)
-            .help(suggest::among(text, &names)),
+        Diagnostic::new(Code::InvalidValue, node.span, message).help(suggest::among(text, &names)),
     );
     None
 }
 
 /// The words of a [`choice`], for its shape.
 pub(crate) fn choices_shape<T>(choices: &[(&str, T)]) -> Shape {
-    let names: Vec<String> = choices.iter().map(|(name, _)| format!("`{name}`")).collect();
+    let names: Vec<String> = choices
+        .iter()
+        .map(|(name, _)| format!("`{name}`"))
+        .collect();
     Shape::words(&suggest::either(&names))
 }
 
@@ -291,7 +302,10 @@ impl<'a> Fields<'a> {
     }
 
     fn find(&self, name: &str) -> Option<&'a Node> {
-        self.entries.iter().find(|(key, _)| key.name == name).map(|(_, node)| node)
+        self.entries
+            .iter()
+            .find(|(key, _)| key.name == name)
+            .map(|(_, node)| node)
     }
 
     pub(crate) fn required<T: Decode>(&mut self, name: &str) -> Option<T> {
@@ -312,8 +326,8 @@ impl<'a> Fields<'a> {
     /// A field whose default is this text.
     pub(crate) fn default<T: Decode>(&mut self, name: &str, default: &str) -> Option<T> {
         let implied = Node::implied(default, self.span);
-        let node = self.find(name).unwrap_or(&implied);
-        T::decode(node, self.out)
+        self.optional(name)?
+            .or_else(|| T::decode(&implied, self.out))
     }
 
     /// A list that is empty when it is left out.

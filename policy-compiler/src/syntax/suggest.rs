@@ -45,7 +45,9 @@ fn distance(from: &str, to: &str) -> usize {
         let mut diagonal = index;
         let mut left = index + 1;
         for (above, b) in row.iter_mut().skip(1).zip(to.chars()) {
-            let best = (diagonal + usize::from(a != b)).min(left + 1).min(*above + 1);
+            let best = (diagonal + usize::from(a != b))
+                .min(left + 1)
+                .min(*above + 1);
             diagonal = std::mem::replace(above, best);
             left = best;
         }
@@ -62,9 +64,13 @@ mod tests {
 
     #[test]
     fn distances_are_those_of_levenshtein() {
-        for (from, to, expected) in
-            [("", "", 0), ("abc", "abc", 0), ("", "abc", 3), ("kitten", "sitting", 3), ("ab", "ba", 2)]
-        {
+        for (from, to, expected) in [
+            ("", "", 0),
+            ("abc", "abc", 0),
+            ("", "abc", 3),
+            ("kitten", "sitting", 3),
+            ("ab", "ba", 2),
+        ] {
             assert_eq!(distance(from, to), expected, "{from} to {to}");
             assert_eq!(distance(to, from), expected, "{to} to {from}");
         }

@@ -186,7 +186,7 @@ impl Reader<'_> {
     fn syntax_error(&mut self, info: &str, index: usize) {
         let at = self.offsets.byte(index);
         let diagnostic = match text::tab_in_indentation(self.source, &[]) {
-            Some(span) if span.start <= at => tab(span),
+            Some(span) if span.start <= at || info.contains("tab") => tab(span),
             _ => Diagnostic::new(Code::Syntax, Span::new(at, at), format!("not YAML: {info}")),
         };
         self.out.push(diagnostic);

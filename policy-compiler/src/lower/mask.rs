@@ -1,0 +1,138 @@
+//! Mask rules.
+
+use tracegate_bundle::limits::MAX_ENTRIES;
+use tracegate_bundle::policy::{self, Attribute, MaskRule, MaskTarget, Path};
+
+use super::connection::{bounded, conditions};
+use super::patterns::Patterns;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::syntax::decode::{List, Spanned};
+use crate::syntax::{self, Detect, MaskAction};
+
+/// Lowers a mask rule; `None` if it hides nothing, with the reason among the diagnostics.
+pub(super) fn mask(
+    rule: &Spanned<syntax::MaskRule>,
+    patterns: &mut Patterns,
+    out: &mut Diagnostics,
+) -> Option<MaskRule> {
+    let target = target(rule, patterns, out);
+    let rule = &rule.value;
+    for condition in &rule.unless.items {
+        if matches!(condition.key.value, Attribute::Body(_)) {
+            let message = "who sees the original cannot depend on the request body";
+            out.push(
+                Diagnostic::new(Code::UnlessBody, condition.key.span, message)
+                    .help("use a claim, a header or the principal"),
+            );
+        }
+    }
+    let unless = conditions(&rule.unless, patterns, out);
+    Some(MaskRule {
+        target: target?,
+        action: action(&rule.with.value),
+        unless,
+    })
+}
+
+fn target(
+    Spanned { value: rule, span }: &Spanned<syntax::MaskRule>,
+    patterns: &mut Patterns,
+    out: &mut Diagnostics,
+) -> Option<MaskTarget> {
+    match (&rule.fields, &rule.detect) {
+        (Some(fields), None) => {
+            if let Some(within) = &rule.within {
+                let message = "`in` has no use beside `fields`";
+                out.push(
+                    Diagnostic::new(Code::FieldConflict, within.span, message)
+                        .help("delete it; it says where `detect` looks"),
+                );
+            }
+            paths(fields, out).map(MaskTarget::Fields)
+        }
+        (None, Some(detect)) => {
+            if rule.with.value == MaskAction::Drop {
+                let message = "what a detector finds cannot be dropped, only whole fields can";
+                out.push(
+                    Diagnostic::new(Code::DropDetector, rule.with.span, message)
+                        .help("use `with: {redact: \"[REDACTED]\"}`, or `fields` with the paths"),
+                );
+            }
+            let within = match &rule.within {
+                Some(within) => paths(within, out)?,
+                None => Vec::new(),
+            };
+            let detectors = detectors(detect, patterns, out)?;
+            Some(MaskTarget::Detect { detectors, within })
+        }
+        (Some(_), Some(detect)) => {
+            let message = "a mask rule has either `fields` or `detect`";
+            out.push(
+                Diagnostic::new(Code::FieldConflict, detect.span, message)
+                    .help("split it into two rules"),
+            );
+            None
+        }
+        (None, None) => {
+            let message = "the mask rule does not say what to hide";
+            out.push(
+                Diagnostic::new(Code::MissingField, *span, message)
+                    .help("add `fields` with paths, or `detect` with names of detectors"),
+            );
+            None
+        }
+    }
+}
+
+fn paths(list: &Spanned<List<Path>>, out: &mut Diagnostics) -> Option<Vec<Path>> {
+    bounded(&list.value, MAX_ENTRIES, "paths", out);
+    if list.value.is_empty() {
+        out.push(empty(list.span, "add a path, such as `$..content`"));
+        return None;
+    }
+    Some(list.value.items.clone())
+}
+
+fn empty(span: crate::Span, help: &str) -> Diagnostic {
+    Diagnostic::new(Code::EmptyList, span, "the list has no entry").help(help)
+}
+
+/// The bits of the detectors.
+fn detectors(
+    list: &Spanned<List<Spanned<Detect>>>,
+    patterns: &mut Patterns,
+    out: &mut Diagnostics,
+) -> Option<u64> {
+    if list.value.is_empty() {
+        out.push(empty(list.span, "add a detector, such as `email`"));
+        return None;
+    }
+    let mut bits = 0u64;
+    for detect in &list.value.items {
+        let bit = patterns.detector(detect, out);
+        if bit != 0 && bits & bit != 0 {
+            let message = "the detector is listed twice";
+            out.push(
+                Diagnostic::new(Code::RepeatedDetector, detect.span, message)
+                    .help("delete one of the two"),
+            );
+        }
+        bits |= bit;
+    }
+    Some(bits)
+}
+
+fn action(action: &MaskAction) -> policy::MaskAction {
+    match action {
+        MaskAction::Redact(text) => policy::MaskAction::Redact(text.clone()),
+        &MaskAction::Partial {
+            keep_first,
+            keep_last,
+        } => policy::MaskAction::Partial {
+            keep_first,
+            keep_last,
+        },
+        MaskAction::Hash => policy::MaskAction::Hash,
+        MaskAction::Drop => policy::MaskAction::Drop,
+    }
+}

@@ -1,0 +1,258 @@
+//! Regular expressions and detectors: each is built once, however often the policy uses it.
+
+use std::ops::Range;
+
+use tracegate_bundle::automaton::Automaton;
+use tracegate_bundle::limits::{MAX_DETECTORS, MAX_EXPRESSIONS};
+use tracegate_bundle::policy::{DetectorSet, ExpressionId};
+
+use crate::automata::{self, DetectorChoice, DetectorProblem, ExpressionError, built_in_names};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::source::Span;
+use crate::syntax::decode::{List, Spanned};
+use crate::syntax::{Detect, Pattern, Text, suggest};
+
+/// The patterns that the policy has used so far.
+#[derive(Default)]
+pub(super) struct Patterns {
+    /// The text of each expression; its index is its id.
+    expressions: Vec<(String, Option<Automaton>)>,
+    /// The detectors; the index of each is its bit.
+    detectors: Vec<Wanted>,
+}
+
+/// A detector that is to be built.
+struct Wanted {
+    detect: Detect,
+    /// Where it is first used.
+    span: Span,
+}
+
+impl Wanted {
+    fn name(&self) -> &str {
+        match &self.detect {
+            Detect::Named(name) => name,
+            Detect::Pattern(own) => &own.name.value.0,
+        }
+    }
+
+    fn choice(&self) -> DetectorChoice<'_> {
+        match &self.detect {
+            Detect::Named(name) => DetectorChoice::BuiltIn(name),
+            Detect::Pattern(own) => DetectorChoice::Pattern {
+                name: &own.name.value.0,
+                regex: &own.pattern.value.0,
+                token: own.token.as_ref().map(|token| token.value.0.as_str()),
+                max_len: max_length(own),
+            },
+        }
+    }
+}
+
+/// A bound that is too large for the type is too large for the detector too, which says so.
+fn max_length(own: &Pattern) -> Option<u32> {
+    let length = own.max_length.as_ref()?;
+    Some(u32::try_from(length.value).unwrap_or(u32::MAX))
+}
+
+/// Whether two patterns of the author's are the same detector.
+fn same(one: &Pattern, other: &Pattern) -> bool {
+    let token = |own: &Pattern| own.token.as_ref().map(|token| token.value.0.clone());
+    one.pattern.value == other.pattern.value
+        && token(one) == token(other)
+        && max_length(one) == max_length(other)
+}
+
+impl Patterns {
+    /// The ids of regular expressions.
+    pub(super) fn expressions(
+        &mut self,
+        list: &List<Spanned<Text>>,
+        out: &mut Diagnostics,
+    ) -> Vec<ExpressionId> {
+        list.items
+            .iter()
+            .map(|text| self.expression(text, out))
+            .collect()
+    }
+
+    fn expression(&mut self, text: &Spanned<Text>, out: &mut Diagnostics) -> ExpressionId {
+        let Text(pattern) = &text.value;
+        let known = self
+            .expressions
+            .iter()
+            .position(|(known, _)| known == pattern);
+        let index = known.unwrap_or_else(|| {
+            if self.expressions.len() == MAX_EXPRESSIONS {
+                let message = format!("a bundle holds at most {MAX_EXPRESSIONS} expressions");
+                out.push(Diagnostic::new(Code::TooMany, text.span, message));
+            }
+            let automaton = automata::expression(pattern)
+                .map_err(|error| out.push(refused_expression(text, &error, out)))
+                .ok();
+            self.expressions.push((pattern.clone(), automaton));
+            self.expressions.len() - 1
+        });
+        ExpressionId(u16::try_from(index).unwrap_or(u16::MAX))
+    }
+
+    /// The bit of a detector; 0 if there is no such detector, with the reason among the diagnostics.
+    pub(super) fn detector(&mut self, detect: &Spanned<Detect>, out: &mut Diagnostics) -> u64 {
+        let wanted = Wanted {
+            detect: detect.value.clone(),
+            span: detect.span,
+        };
+        if let Some(diagnostic) = self.refusal(&wanted) {
+            out.push(diagnostic);
+            return 0;
+        }
+        let known = self
+            .detectors
+            .iter()
+            .position(|known| known.name() == wanted.name());
+        let index = known.unwrap_or_else(|| {
+            if self.detectors.len() == MAX_DETECTORS {
+                let message = format!("a bundle holds at most {MAX_DETECTORS} detectors");
+                out.push(Diagnostic::new(Code::TooMany, wanted.span, message));
+            }
+            self.detectors.push(wanted);
+            self.detectors.len() - 1
+        });
+        u32::try_from(index)
+            .ok()
+            .and_then(|index| 1u64.checked_shl(index))
+            .unwrap_or(0)
+    }
+
+    fn refusal(&self, wanted: &Wanted) -> Option<Diagnostic> {
+        let name = wanted.name();
+        let built_in: Vec<&str> = built_in_names().collect();
+        match &wanted.detect {
+            Detect::Named(_) if !built_in.contains(&name) => {
+                let message = format!("there is no detector `{}`", name.escape_debug());
+                let diagnostic = Diagnostic::new(Code::UnknownDetector, wanted.span, message);
+                Some(diagnostic.help(suggest::among(name, &built_in)))
+            }
+            Detect::Pattern(own) if built_in.contains(&name) => {
+                let message = format!("`{name}` is a detector of the catalogue");
+                Some(
+                    Diagnostic::new(Code::DetectorName, own.name.span, message)
+                        .help("give your pattern another name"),
+                )
+            }
+            Detect::Pattern(own) => {
+                let known = self.detectors.iter().find(|known| known.name() == name)?;
+                let Detect::Pattern(first) = &known.detect else {
+                    return None;
+                };
+                if same(own, first) {
+                    return None;
+                }
+                let message = format!("two different patterns have the name `{name}`");
+                Some(
+                    Diagnostic::new(Code::DetectorName, own.name.span, message)
+                        .related(first.name.span, "first here")
+                        .help("records name it; give each a name of its own"),
+                )
+            }
+            Detect::Named(_) => None,
+        }
+    }
+
+    /// Builds what was asked for. What cannot be built is left out; the build has failed by then.
+    pub(super) fn build(mut self, out: &mut Diagnostics) -> (DetectorSet, Vec<Automaton>) {
+        let expressions = self
+            .expressions
+            .into_iter()
+            .filter_map(|(_, automaton)| automaton);
+        let detectors = loop {
+            let choices: Vec<DetectorChoice<'_>> =
+                self.detectors.iter().map(Wanted::choice).collect();
+            let error = match automata::detectors(&choices) {
+                Ok(set) => break set,
+                Err(error) => error,
+            };
+            if error.choice >= self.detectors.len() {
+                break DetectorSet::default();
+            }
+            // Each detector is blamed once, so the loop ends.
+            let blamed = self.detectors.remove(error.choice);
+            let all = matches!(
+                error.problem,
+                DetectorProblem::TooMany | DetectorProblem::TooLarge { .. }
+            );
+            out.push(refused_detector(&blamed, &error.problem, out));
+            if all {
+                break DetectorSet::default();
+            }
+        };
+        (detectors, expressions.collect())
+    }
+}
+
+/// The place in a pattern that an error is about.
+fn place(text: &Spanned<Text>, stretch: Option<&Range<usize>>, out: &Diagnostics) -> Span {
+    match stretch {
+        Some(stretch) => out.within(text.span, &text.value.0, stretch.clone()),
+        None => text.span,
+    }
+}
+
+fn refused_expression(
+    text: &Spanned<Text>,
+    error: &ExpressionError,
+    out: &Diagnostics,
+) -> Diagnostic {
+    let (code, stretch, help) = match error {
+        ExpressionError::Syntax { span, .. } => (
+            Code::Expression,
+            span.as_ref(),
+            "the syntax is that of Rust's `regex` crate, without look-around and back-references",
+        ),
+        ExpressionError::MatchesEmpty => (
+            Code::ExpressionMatchesEmpty,
+            None,
+            "use `+` for `*`, or `values: [\"*\"]` to ask for any value",
+        ),
+        ExpressionError::NeverMatches => (
+            Code::Expression,
+            None,
+            "a condition that cannot hold is a mistake; leave the rule out instead",
+        ),
+        ExpressionError::TooLarge => (
+            Code::Expression,
+            None,
+            "use `+` in place of a counted repetition",
+        ),
+    };
+    Diagnostic::new(code, place(text, stretch, out), error.to_string()).help(help)
+}
+
+fn refused_detector(wanted: &Wanted, problem: &DetectorProblem, out: &Diagnostics) -> Diagnostic {
+    let Detect::Pattern(own) = &wanted.detect else {
+        return Diagnostic::new(Code::DetectorPattern, wanted.span, problem.to_string());
+    };
+    let pattern = &own.pattern;
+    let (span, help) = match problem {
+        DetectorProblem::Syntax { span, .. } => (
+            place(pattern, span.as_ref(), out),
+            "the syntax is that of Rust's `regex` crate",
+        ),
+        DetectorProblem::LookAround => (
+            pattern.span,
+            "describe the text itself; what stands around it cannot be asked for",
+        ),
+        DetectorProblem::MatchesEmpty => (pattern.span, "use `+` in place of `*`"),
+        DetectorProblem::MaxLen { .. } => (
+            own.max_length
+                .as_ref()
+                .map_or(pattern.span, |length| length.span),
+            "set `maxLength` to the longest match that there is",
+        ),
+        _ => (
+            pattern.span,
+            "use `+` in place of a counted repetition, and `maxLength`",
+        ),
+    };
+    Diagnostic::new(Code::DetectorPattern, span, problem.to_string()).help(help)
+}

@@ -1,0 +1,180 @@
+//! Mask rules: what to hide, and how.
+
+use tracegate_bundle::limits::{MAX_REPLACEMENT, is_replacement};
+use tracegate_bundle::policy::Path;
+
+use super::Condition;
+use super::decode::{
+    Decode, Field, Fields, List, Mapping, Presence, Shape, Spanned, choice, mapping, text,
+    wrong_type,
+};
+use super::scalar::{Name, Text};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::yaml::{Node, Value};
+
+mapping! {
+    /// What is hidden in responses: whole values (`fields`) or text that is found (`detect`).
+    struct MaskRule = "mask" {
+        /// The values at these paths, whatever they are.
+        optional fields: Option<Spanned<List<Path>>> = "fields";
+        /// Text that these detectors find.
+        optional detect: Option<Spanned<List<Spanned<Detect>>>> = "detect";
+        /// Where `detect` looks: in the values at these paths and below. Default: everywhere.
+        optional within: Option<Spanned<List<Path>>> = "in";
+        /// How it is hidden.
+        default("redact") with: Spanned<MaskAction> = "with";
+        /// Callers for whom all of these hold see the original. The key cannot be `request.body`.
+        list unless: List<Condition> = "unless";
+    }
+
+    /// A detector of the author's own.
+    struct Pattern = "pattern" {
+        /// A regular expression, without anchors and look-around.
+        required pattern: Spanned<Text> = "pattern";
+        /// Its name, on records.
+        required name: Spanned<Name> = "name";
+        /// What stands in place of a match. Default: the name in brackets and upper case.
+        optional token: Option<Spanned<Replacement>> = "token";
+        /// Longest match in bytes, for a pattern that has no bound of its own.
+        optional max_length: Option<Spanned<u64>> = "maxLength";
+    }
+
+    /// Keeps that many characters at the ends, and never more than half of them.
+    struct Partial = "partial" {
+        /// Characters kept at the start.
+        default("0") keep_first: Spanned<u64> = "keepFirst";
+        /// Characters kept at the end.
+        default("0") keep_last: Spanned<u64> = "keepLast";
+    }
+
+    /// The forms of `with` that have a parameter; one of them.
+    struct ActionMapping = "with" {
+        /// Replace it with this text.
+        optional redact: Option<Spanned<Replacement>> = "redact";
+        /// Put `*` for all but a few characters.
+        optional partial: Option<Spanned<Partial>> = "partial";
+    }
+}
+
+/// A detector: one of the catalogue or one of the author's.
+#[derive(Clone, Debug)]
+pub(crate) enum Detect {
+    Named(String),
+    Pattern(Box<Pattern>),
+}
+
+impl Decode for Detect {
+    fn shape() -> Shape {
+        Shape {
+            words: "name of a detector, or pattern".to_owned(),
+            mappings: vec![Pattern::MAPPING],
+        }
+    }
+
+    fn decode(node: &Node, out: &mut Diagnostics) -> Option<Self> {
+        match &node.value {
+            Value::Mapping(_) => Pattern::decode(node, out).map(|own| Self::Pattern(Box::new(own))),
+            _ => text(node, out).map(|name| Self::Named(name.to_owned())),
+        }
+    }
+}
+
+/// A text that takes the place of a value.
+#[derive(Clone, Debug)]
+pub(crate) struct Replacement(pub(crate) String);
+
+impl Decode for Replacement {
+    fn shape() -> Shape {
+        Shape::words("text without `\"` and `\\`")
+    }
+
+    fn decode(node: &Node, out: &mut Diagnostics) -> Option<Self> {
+        let text = text(node, out)?;
+        if !is_replacement(text) {
+            let message = "the replacement would need an escape in some documents";
+            out.push(
+                Diagnostic::new(Code::Replacement, node.span, message).help(format!(
+                    "use at most {MAX_REPLACEMENT} printable ASCII characters without `\"` and `\\`"
+                )),
+            );
+            return None;
+        }
+        Some(Self(text.to_owned()))
+    }
+}
+
+/// How a value is hidden.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum MaskAction {
+    Redact(Option<String>),
+    Partial { keep_first: u8, keep_last: u8 },
+    Hash,
+    Drop,
+}
+
+/// The forms of `with` that are one word.
+const WORDS: &[(&str, MaskAction)] = &[
+    ("redact", MaskAction::Redact(None)),
+    ("hash", MaskAction::Hash),
+    ("drop", MaskAction::Drop),
+];
+
+impl Decode for MaskAction {
+    fn shape() -> Shape {
+        Shape {
+            words: "`redact`, `{redact: text}`, `{partial: …}`, `hash` or, for fields, `drop`"
+                .to_owned(),
+            mappings: vec![ActionMapping::MAPPING],
+        }
+    }
+
+    fn decode(node: &Node, out: &mut Diagnostics) -> Option<Self> {
+        match &node.value {
+            Value::Scalar(scalar) if scalar.text == "partial" => {
+                let message = "`partial` does not say how much stays";
+                out.push(
+                    Diagnostic::new(Code::MissingField, node.span, message)
+                        .help("write `with: {partial: {keepLast: 4}}`"),
+                );
+                None
+            }
+            Value::Scalar(_) => choice(node, WORDS, out),
+            Value::Mapping(_) => action(node, out),
+            Value::Sequence(_) => {
+                out.push(wrong_type(node, "one action"));
+                None
+            }
+        }
+    }
+}
+
+fn action(node: &Node, out: &mut Diagnostics) -> Option<MaskAction> {
+    let before = out.len();
+    let ActionMapping { redact, partial } = ActionMapping::decode(node, out)?;
+    match (redact, partial) {
+        (Some(text), None) => Some(MaskAction::Redact(Some(text.value.0))),
+        (None, Some(partial)) => Some(MaskAction::Partial {
+            keep_first: kept(&partial.value.keep_first, out)?,
+            keep_last: kept(&partial.value.keep_last, out)?,
+        }),
+        // What is wrong has been said already.
+        _ if out.len() > before => None,
+        _ => {
+            let message = "`with` needs exactly one action";
+            out.push(
+                Diagnostic::new(Code::FieldConflict, node.span, message)
+                    .help("write `{redact: TEXT}` or `{partial: {keepLast: 4}}`"),
+            );
+            None
+        }
+    }
+}
+
+fn kept(count: &Spanned<u64>, out: &mut Diagnostics) -> Option<u8> {
+    let kept = u8::try_from(count.value).ok();
+    if kept.is_none() {
+        let message = "more than 255 characters cannot be kept";
+        out.push(Diagnostic::new(Code::InvalidValue, count.span, message));
+    }
+    kept
+}
