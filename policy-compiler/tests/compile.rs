@@ -1,5 +1,7 @@
 //! The compiler as a library: what a policy becomes.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use policy_compiler::{Compiled, Options, compile};
 use tracegate_bundle::Bundle;
 use tracegate_bundle::policy::{HostMatch, KeySource};

@@ -179,7 +179,7 @@ impl Patterns {
             let blamed = self.detectors.remove(error.choice);
             let all = matches!(
                 error.problem,
-                DetectorProblem::TooMany | DetectorProblem::TooLarge { .. }
+                DetectorProblem::TooMany | DetectorProblem::TooLarge
             );
             out.push(refused_detector(&blamed, &error.problem, out));
             if all {

@@ -375,6 +375,7 @@ macro_rules! mapping {
     )*) => { $(
         $(#[doc = $about])+
         #[derive(Clone, Debug)]
+        #[allow(dead_code, reason = "some fields say all they have to say by being decoded")]
         pub(crate) struct $name {
             $( $(#[doc = $doc])+ pub(crate) $field: $type, )*
         }

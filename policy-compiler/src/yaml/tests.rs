@@ -2,7 +2,10 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn findings(source: &str) -> Vec<(Code, usize, usize)> {
+/// A code with its line and column.
+type Finding = (Code, usize, usize);
+
+fn findings(source: &str) -> Vec<Finding> {
     let mut out = Diagnostics::new("p.yaml", source);
     parse(source, &mut out);
     out.iter()
@@ -22,7 +25,7 @@ fn tree(source: &str) -> Node {
 
 /// Every scalar and key of the tree with the text that its span covers.
 fn covered(node: &Node, source: &str, found: &mut Vec<(String, String)>) {
-    let text = |span: Span| source[span.start..span.end].to_owned();
+    let text = |span: Span| source.get(span.start..span.end).unwrap().to_owned();
     match &node.value {
         Value::Scalar(scalar) => found.push((scalar.text.clone(), text(node.span))),
         Value::Sequence(items) => items.iter().for_each(|item| covered(item, source, found)),
@@ -59,7 +62,7 @@ fn spans_cover_exactly_what_was_written() {
 
 #[test]
 fn what_is_dangerous_in_yaml_is_refused_where_it_stands() {
-    let cases: &[(&str, &[(Code, usize, usize)])] = &[
+    let cases: &[(&str, &[Finding])] = &[
         ("a: 1\nb: 2\na: 3\n", &[(Code::DuplicateKey, 3, 1)]),
         (
             "a: &x 1\nb: *x\n",
