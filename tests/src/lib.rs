@@ -4,6 +4,7 @@
 //! - [`host`]: a small proxy-wasm host, which runs the compiled filter natively.
 //! - [`scenario`]: exchanges as data, with what must come of them. [`drivers`]: the ways to play them.
 //! - [`http`], [`client`]: messages, and clients that send them over HTTP/1.1 and HTTP/2.
+//! - [`envoy`]: a real Envoy, as a process or in a container.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,6 +17,7 @@
 
 pub mod client;
 pub mod drivers;
+pub mod envoy;
 pub mod host;
 pub mod http;
 pub mod scenario;

@@ -1,0 +1,55 @@
+//! What a process has used, as Linux accounts it.
+
+use std::time::Duration;
+use std::{fs, io};
+
+/// What a process has used so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Processor time of all its threads, in user and kernel mode, to the nanosecond.
+    pub cpu: Duration,
+    /// Resident memory now, in bytes.
+    pub resident: u64,
+}
+
+/// Threads that have ended are not counted; Envoy's workers live as long as it does.
+pub(super) fn usage(pid: u32) -> io::Result<Usage> {
+    let mut nanoseconds = 0;
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let schedstat = fs::read_to_string(thread?.path().join("schedstat"))?;
+        nanoseconds += number(schedstat.split_whitespace().next())?;
+    }
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kibibytes = number(resident.and_then(|value| value.split_whitespace().next()))?;
+    Ok(Usage {
+        cpu: Duration::from_nanos(nanoseconds),
+        resident: kibibytes * 1024,
+    })
+}
+
+fn number(text: Option<&str>) -> io::Result<u64> {
+    text.and_then(|text| text.parse().ok())
+        .ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_of_this_process_shows_in_its_usage() {
+        let pid = std::process::id();
+        let before = usage(pid).unwrap();
+        let mut sum = 0_u64;
+        while usage(pid).unwrap().cpu < before.cpu + Duration::from_millis(5) {
+            sum = (0..100_000).fold(sum, |sum, n| std::hint::black_box(sum ^ n));
+        }
+        assert!(before.resident > 100 * 1024);
+    }
+
+    #[test]
+    fn a_process_that_does_not_exist_has_no_usage() {
+        assert!(usage(u32::MAX).is_err());
+    }
+}
