@@ -9,9 +9,19 @@
 //!
 //! - [`Detectors`] is what a bundle's detectors become once, when it is loaded.
 //! - [`Scanner`] is the state of one text: start reading there.
+//! - `thread` is one candidate, `window` the text that can still be looked at, `spans` joins what was
+//!   found, `validate` holds the checks.
 
+mod candidates;
 mod detectors;
 mod scanner;
+mod spans;
+mod thread;
+mod validate;
+mod window;
+
+#[cfg(test)]
+mod tests;
 
 pub use detectors::Detectors;
 pub use scanner::Scanner;

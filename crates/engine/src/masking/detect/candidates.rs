@@ -1,0 +1,355 @@
+//! The candidates of one text, stepped over its bytes.
+//!
+//! Three loops share the work. [`Candidates::skip`] looks for a byte that may begin a match while there
+//! is no candidate: most text never leaves it. [`Candidates::follow`] runs a lone candidate.
+//! [`Candidates::step`] does everything else, one byte at a time. Nothing here depends on where a
+//! piece of text ends, except that a candidate that the next byte will end may live for that one byte.
+
+use super::Found;
+use super::detectors::{Detectors, members};
+use super::spans::Spans;
+use super::thread::{Thread, lowest};
+use super::window::Window;
+
+/// Most candidates at one time: bounds the work per byte. The built-in detectors stay below it on every
+/// text but one made of `eyJeyJeyJ…`.
+const MAX_THREADS: usize = 64;
+
+/// From this many candidates on they are compared with one another now and then.
+const CROWD: usize = 16;
+
+/// What stays the same while a piece is scanned.
+#[derive(Clone, Copy)]
+pub(super) struct Run<'a> {
+    detectors: &'a Detectors,
+    active: u64,
+    window: Window<'a>,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(detectors: &'a Detectors, active: u64, window: Window<'a>) -> Self {
+        Self {
+            detectors,
+            active,
+            window,
+        }
+    }
+
+    /// The detectors whose skeleton may begin with the byte at `index`.
+    #[inline]
+    fn may_begin(&self, index: usize, byte: u8) -> u64 {
+        let triggered = self.detectors.triggers(byte) & self.active;
+        if triggered == 0 {
+            return 0;
+        }
+        let left = self.detectors.may_begin(self.window.left_of(index), byte);
+        triggered & (left | self.detectors.leads())
+    }
+
+    /// The same, as far as the byte after it tells too, if that is there.
+    #[inline]
+    fn begins(&self, index: usize, byte: u8) -> u64 {
+        let detectors = self.detectors;
+        let begins = self.may_begin(index, byte);
+        if begins == 0 {
+            return 0;
+        }
+        let first = detectors.first(byte);
+        match self.window.bytes.get(index + 1) {
+            Some(&next) if detectors.matches(first) & begins == 0 => {
+                begins & detectors.live(detectors.next(first, next))
+            }
+            _ => begins,
+        }
+    }
+}
+
+/// The candidates of one text, and what was found.
+#[derive(Debug, Default)]
+pub(super) struct Candidates {
+    threads: Vec<Thread>,
+    /// Matches that ended at the `.` before, which is a decimal point if a digit comes next.
+    at_point: Vec<AtPoint>,
+    /// Detectors with a candidate for which there was no room. All that it may contain is masked.
+    lost: u64,
+    /// The byte before is masked because of a candidate that is too long or lost.
+    covered: bool,
+    spans: Spans,
+    overflows: u64,
+}
+
+/// A match that ends at a `.` after a digit.
+#[derive(Clone, Copy, Debug)]
+struct AtPoint {
+    start: u64,
+    detectors: u64,
+}
+
+impl Candidates {
+    pub(super) fn clear(&mut self) {
+        self.threads.clear();
+        self.at_point.clear();
+        self.lost = 0;
+        self.covered = false;
+        self.spans.clear();
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.threads.len()
+    }
+
+    pub(super) fn overflows(&self) -> u64 {
+        self.overflows
+    }
+
+    /// Scans the window from index `from` on. The offset before which no candidate begins.
+    pub(super) fn run(&mut self, run: &Run<'_>, from: usize, found: &mut Vec<Found>) -> u64 {
+        let bytes = run.window.bytes;
+        let mut at = from;
+        loop {
+            if self.is_calm() {
+                if self.threads.is_empty() {
+                    at = self.skip(run, at);
+                }
+                if self.threads.len() == 1 {
+                    at = self.follow(run, at);
+                }
+            }
+            let Some(&byte) = bytes.get(at) else {
+                break;
+            };
+            if !self.threads.is_empty() || !self.is_calm() {
+                self.step(run, at, byte, found);
+                at += 1;
+            }
+        }
+        self.undecided(run, bytes.len())
+    }
+
+    /// Ends the text where the window ends.
+    pub(super) fn end(&mut self, run: &Run<'_>, found: &mut Vec<Found>) {
+        let end = run.window.offset(run.window.bytes.len());
+        self.settle_at_point(run, end, true);
+        for thread in &self.threads {
+            let matched = run.detectors.matches(thread.state) & thread.eligible;
+            record(run, &mut self.spans, thread.start, end, matched);
+        }
+        self.spans.hand_out(u64::MAX, false, found);
+    }
+
+    /// Hands out what is found if no candidate begins before `decided`. How far the text is decided.
+    pub(super) fn hand_out(&mut self, decided: u64, found: &mut Vec<Found>) -> u64 {
+        self.spans.hand_out(decided, self.covered, found);
+        self.spans.decided(decided)
+    }
+
+    /// Whether there is nothing but candidates to look after.
+    fn is_calm(&self) -> bool {
+        self.at_point.is_empty() && self.lost == 0 && !self.covered
+    }
+
+    /// Looks for the first candidate from `from` on. The index after its first byte.
+    fn skip(&mut self, run: &Run<'_>, from: usize) -> usize {
+        for (index, &byte) in run.window.bytes.iter().enumerate().skip(from) {
+            let begins = run.begins(index, byte);
+            if begins != 0 {
+                self.begin(run, index, byte, begins);
+                if !self.threads.is_empty() {
+                    return index + 1;
+                }
+            }
+        }
+        run.window.bytes.len()
+    }
+
+    /// Steps a lone candidate until it dies or something happens that [`Candidates::step`] must see to.
+    /// The index of the first byte that is not stepped over.
+    fn follow(&mut self, run: &Run<'_>, from: usize) -> usize {
+        let Some(thread) = self.threads.first_mut() else {
+            return from;
+        };
+        let detectors = run.detectors;
+        let eligible = thread.eligible;
+        let mergeable = eligible & detectors.elder_suffices();
+        let mut state = thread.state;
+        let bytes = run.window.bytes;
+        let limit = run.window.index(thread.deadline).min(bytes.len());
+        for (index, &byte) in bytes.iter().enumerate().take(limit).skip(from) {
+            let ended = detectors.matches(state) & eligible;
+            let next = detectors.next(state, byte);
+            let begins = run.begins(index, byte);
+            let joins = begins & !mergeable == 0 && detectors.first(byte) == next;
+            if ended & detectors.may_end(byte) != 0 || begins != 0 && !joins {
+                thread.state = state;
+                return index;
+            }
+            if detectors.live(next) & eligible == 0 {
+                self.threads.clear();
+                return index + 1;
+            }
+            state = next;
+        }
+        thread.state = state;
+        limit.max(from)
+    }
+
+    /// Steps everything over one byte.
+    fn step(&mut self, run: &Run<'_>, index: usize, byte: u8, found: &mut Vec<Found>) {
+        let offset = run.window.offset(index);
+        self.settle_at_point(run, offset, !byte.is_ascii_digit());
+        self.settle_matches(run, index, byte);
+        let spans = &mut self.spans;
+        self.threads
+            .retain_mut(|thread| thread.step(run.detectors, byte, offset + 1, spans));
+        self.cover(run, offset, byte);
+        // What is lost must not depend on whether the next byte is there already.
+        let begins = if self.threads.len() < MAX_THREADS / 2 {
+            run.begins(index, byte)
+        } else {
+            run.may_begin(index, byte)
+        };
+        self.begin(run, index, byte, begins);
+        if self.threads.len() >= CROWD && offset.is_multiple_of(8) {
+            self.merge(run.detectors);
+        }
+        if self.covered && !is_continuation(byte) {
+            self.hand_out_piece(run, index, found);
+        }
+    }
+
+    /// Adds the matches that ended at the `.` before `end` if that is no decimal point.
+    fn settle_at_point(&mut self, run: &Run<'_>, end: u64, is_match: bool) {
+        for at_point in self.at_point.drain(..) {
+            if is_match {
+                let AtPoint { start, detectors } = at_point;
+                record(
+                    run,
+                    &mut self.spans,
+                    start,
+                    end.saturating_sub(1),
+                    detectors,
+                );
+            }
+        }
+    }
+
+    /// Adds the matches that end to the left of `byte`.
+    fn settle_matches(&mut self, run: &Run<'_>, index: usize, byte: u8) {
+        let end = run.window.offset(index);
+        let may_end = run.detectors.may_end(byte);
+        let is_point = byte == b'.' && run.window.is_digit_before(index, 1);
+        for thread in &self.threads {
+            let ended = run.detectors.matches(thread.state) & thread.eligible & may_end;
+            if ended == 0 {
+                continue;
+            }
+            let now = if is_point {
+                ended & run.detectors.may_end_at_point()
+            } else {
+                ended
+            };
+            record(run, &mut self.spans, thread.start, end, now);
+            if ended != now {
+                self.at_point.push(AtPoint {
+                    start: thread.start,
+                    detectors: ended & !now,
+                });
+            }
+        }
+    }
+
+    /// Starts a candidate for the detectors in `begins`, and one more for each that has a lead.
+    fn begin(&mut self, run: &Run<'_>, index: usize, byte: u8, begins: u64) {
+        let leads = begins & run.detectors.leads();
+        if begins != leads {
+            self.push(run, index, byte, run.window.offset(index), begins & !leads);
+        }
+        for detector in members(leads) {
+            if let Some(start) = run.detectors.lead_start(detector, &run.window, index) {
+                self.push(run, index, byte, start, 1 << detector);
+            }
+        }
+    }
+
+    fn push(&mut self, run: &Run<'_>, index: usize, byte: u8, start: u64, eligible: u64) {
+        let detectors = run.detectors;
+        let mut thread = Thread::new(detectors, start, detectors.first(byte), eligible);
+        thread.leave_to(&self.threads, detectors);
+        if thread.eligible == 0 {
+            return;
+        }
+        if self.threads.len() < MAX_THREADS {
+            self.threads.push(thread);
+            return;
+        }
+        self.overflows += 1;
+        self.lost |= thread.eligible;
+        self.covered = true;
+        let end = run.window.offset(index) + 1;
+        self.spans.insert(start, end, lowest(thread.eligible));
+    }
+
+    /// Drops candidates whose every match an elder one covers.
+    fn merge(&mut self, detectors: &Detectors) {
+        for count in 1..self.threads.len() {
+            if let Some((elders, [thread, ..])) = self.threads.split_at_mut_checked(count) {
+                thread.leave_to(elders, detectors);
+            }
+        }
+        self.threads
+            .retain(|thread| thread.eligible | thread.swallowing != 0);
+    }
+
+    /// Masks `byte` if a candidate that is too long or lost goes on with it. What is masked ends between
+    /// characters, not within one.
+    fn cover(&mut self, run: &Run<'_>, offset: u64, byte: u8) {
+        let within = is_continuation(byte);
+        if !within {
+            self.lost &= run.detectors.continues(byte);
+        }
+        let swallowing = self.threads.iter().any(|thread| thread.swallowing != 0);
+        self.covered = swallowing || self.lost != 0 || self.covered && within;
+        if self.covered {
+            self.spans.extend_last(offset + 1);
+        }
+    }
+
+    /// Hands out what is masked before `index`, if that is enough for a piece and nothing that began
+    /// before it can still become a part of it.
+    fn hand_out_piece(&mut self, run: &Run<'_>, index: usize, found: &mut Vec<Found>) {
+        let offset = run.window.offset(index);
+        if let Some(start) = self.spans.piece_due(offset)
+            && self.undecided(run, index + 1) >= start
+        {
+            self.spans.hand_out(start, true, found);
+            self.spans.hand_out_piece(offset, found);
+        }
+    }
+
+    /// The offset of the first byte before `index` from which on a match may begin that is not known
+    /// yet.
+    fn undecided(&self, run: &Run<'_>, index: usize) -> u64 {
+        let open = self.threads.iter().filter(|thread| thread.eligible != 0);
+        let starts = open.map(|thread| thread.start);
+        let at_point = self.at_point.iter().map(|at_point| at_point.start);
+        let lead = run.detectors.earliest_lead(run.active, &run.window, index);
+        starts
+            .chain(at_point)
+            .chain(lead)
+            .fold(run.window.offset(index), u64::min)
+    }
+}
+
+/// Adds a match of each of `detectors` that accepts it.
+fn record(run: &Run<'_>, spans: &mut Spans, start: u64, end: u64, detectors: u64) {
+    for detector in members(detectors) {
+        if run.detectors.accepts(detector, &run.window, start, end) {
+            spans.insert(start, end, detector);
+        }
+    }
+}
+
+/// Whether `byte` stands within a UTF-8 character.
+fn is_continuation(byte: u8) -> bool {
+    byte & 0xc0 == 0x80
+}
