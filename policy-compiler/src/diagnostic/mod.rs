@@ -127,6 +127,21 @@ impl Diagnostics {
             .any(|diagnostic| diagnostic.code.severity() == Severity::Error)
     }
 
+    /// How many errors and how many warnings there are: `2 errors, 1 warning`.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let count = |severity: Severity| {
+            let found = self
+                .list
+                .iter()
+                .filter(|found| found.code.severity() == severity)
+                .count();
+            let plural = if found == 1 { "" } else { "s" };
+            format!("{found} {}{plural}", severity.as_str())
+        };
+        format!("{}, {}", count(Severity::Error), count(Severity::Warning))
+    }
+
     /// Where the finding begins and ends.
     #[must_use]
     pub fn positions(&self, diagnostic: &Diagnostic) -> (Position, Position) {

@@ -15,8 +15,6 @@ pub enum Style {
     Plain,
 }
 
-const WIDTH: usize = 100;
-
 impl Diagnostics {
     /// The findings with the lines that they are about.
     #[must_use]
@@ -26,12 +24,13 @@ impl Diagnostics {
             Style::Plain => GraphicalTheme::none(),
         };
         let handler = GraphicalReportHandler::new_themed(theme)
-            .with_width(WIDTH)
+            .with_wrap_lines(false)
             .with_links(false);
         let mut out = String::new();
         for diagnostic in self {
             // Writing to a String cannot fail.
             let _ = handler.render_report(&mut out, &Report::new(diagnostic, &self.source));
+            out.push('\n');
         }
         out
     }

@@ -13,7 +13,7 @@ pub(crate) fn nearest<'a>(written: &str, names: &[&'a str]) -> Option<&'a str> {
     names
         .iter()
         .map(|&name| (distance(&folded, &fold(name)), name))
-        .filter(|&(distance, name)| distance <= name.len() / 3)
+        .filter(|&(distance, name)| distance <= (name.len() + 1) / 3)
         .min_by_key(|&(distance, _)| distance)
         .map(|(_, name)| name)
 }
