@@ -94,7 +94,7 @@ impl Driver for Wasm {
         Outcome {
             response: response(&outcome),
             upstream: outcome.upstream.as_ref().map(received),
-            record: outcome.audit.unwrap_or_default(),
+            record: outcome.audit.unwrap_or_default().into_bytes(),
             metrics,
         }
     }

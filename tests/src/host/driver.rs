@@ -40,10 +40,10 @@ pub struct Outcome {
     pub reset: bool,
     /// `response.code_details`.
     pub details: String,
-    /// Whether the stream was unsealed.
+    /// Whether the seal was broken when the request passed the filter.
     pub unsealed: bool,
     /// The record, as an access log gets it.
-    pub audit: Option<Vec<u8>>,
+    pub audit: Option<String>,
 }
 
 impl Outcome {
@@ -166,10 +166,11 @@ impl Vm {
             client: self.client(id),
             reset: self.is_reset(id),
             details: self.details(id),
-            unsealed: self.filter_state(id, "tracegate.decision").as_deref() == Some(b"allow"),
+            unsealed: self.passed_unsealed(id),
             audit: None,
         };
-        outcome.audit = self.close(id, true)?;
+        let audit = self.close(id, true)?;
+        outcome.audit = audit.map(|audit| String::from_utf8_lossy(&audit).into_owned());
         Ok(outcome)
     }
 }

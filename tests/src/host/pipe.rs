@@ -6,7 +6,7 @@
 use super::Headers;
 
 /// What has passed the filter.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Passed {
     /// The headers, once they have passed.
     pub headers: Option<Headers>,
@@ -16,6 +16,17 @@ pub struct Passed {
     pub trailers: Option<Headers>,
     /// Whether the end of the message has passed.
     pub complete: bool,
+}
+
+impl std::fmt::Debug for Passed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Passed")
+            .field("headers", &self.headers)
+            .field("body", &String::from_utf8_lossy(&self.body))
+            .field("trailers", &self.trailers)
+            .field("complete", &self.complete)
+            .finish()
+    }
 }
 
 /// One direction.

@@ -9,6 +9,14 @@ use super::pipe::Pipe;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StreamId(pub(super) u32);
 
+impl StreamId {
+    /// Its context id, which is the first argument of every callback.
+    #[must_use]
+    pub fn context(self) -> u32 {
+        self.0
+    }
+}
+
 /// A response that the proxy makes itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct LocalReply {
@@ -54,8 +62,10 @@ pub(super) struct Stream {
     /// The client got a reset, or a response that ended the stream.
     pub(super) closed: bool,
     pub(super) reset: bool,
-    /// Whether the filter behind has looked at the seal, and what it found.
-    pub(super) sealed: Option<bool>,
+    /// Whether the seal was broken when the request passed the filter; `None` before.
+    pub(super) unsealed: Option<bool>,
+    /// The filter behind ours has stopped the request.
+    pub(super) stopped: bool,
     pub(super) logging: bool,
 }
 

@@ -111,6 +111,11 @@ impl Vm {
         Ok(taken)
     }
 
+    /// Changes the `name` of the plugin for the root contexts that follow.
+    pub fn set_plugin_name(&mut self, name: &str) {
+        self.state().settings.plugin_name = name.to_owned();
+    }
+
     /// The newest root context that took its configuration.
     #[must_use]
     pub fn root(&self) -> u32 {
@@ -304,6 +309,26 @@ impl Vm {
             .cloned()
     }
 
+    /// Lets a held request go on, as another filter could.
+    ///
+    /// # Errors
+    /// If the module traps.
+    pub fn release_request(&mut self, id: StreamId) -> Result<(), Trap> {
+        self.act(AfterCall::ContinueRequest(id.0))
+    }
+
+    /// The proxy or an earlier filter rejects the request: the module hears of it when it is over.
+    pub fn reject(&mut self, id: StreamId, headers: Headers, status: u16, details: &str) {
+        let stream = self.stream(id);
+        stream.request.headers_arrive(headers, true);
+        stream.request.headers_open = false;
+        stream.details = details.to_owned();
+        stream.answered = true;
+        stream.response.passed.headers =
+            Some(Headers::default().with(":status", status.to_string()));
+        stream.response.passed.complete = true;
+    }
+
     /// The request headers arrive.
     ///
     /// # Errors
@@ -425,9 +450,17 @@ impl Vm {
     #[must_use]
     pub fn upstream(&self, id: StreamId) -> Passed {
         let stream = self.store.data().streams.get(&id.0);
-        let open = stream.filter(|s| s.sealed.is_none_or(|open| open));
-        open.map(|stream| stream.request.passed.clone())
+        let passed = stream.filter(|stream| !stream.stopped);
+        passed
+            .map(|stream| stream.request.passed.clone())
             .unwrap_or_default()
+    }
+
+    /// Whether the seal was broken when the request passed.
+    #[must_use]
+    pub fn passed_unsealed(&self, id: StreamId) -> bool {
+        let stream = self.store.data().streams.get(&id.0);
+        stream.is_some_and(|stream| stream.unsealed == Some(true))
     }
 
     /// What has reached the client.
@@ -501,15 +534,16 @@ impl Vm {
     fn check_seal(&mut self, id: StreamId) -> Result<(), Trap> {
         let seal = self.state().settings.seal;
         let stream = self.stream(id);
-        if !seal || stream.sealed.is_some() || stream.request.passed.headers.is_none() {
+        if stream.unsealed.is_some() || stream.request.passed.headers.is_none() {
             return Ok(());
         }
         let decision = stream.filter_state.get("tracegate.decision");
         let open = decision.is_some_and(|decision| decision == b"allow");
-        stream.sealed = Some(open);
-        if open {
+        stream.unsealed = Some(open);
+        if open || !seal {
             return Ok(());
         }
+        stream.stopped = true;
         let details = "rbac_access_denied_matched_policy[none]";
         let reply = LocalReply::new(403, Headers::default(), b"RBAC: access denied", details);
         self.reply(id.0, reply)
