@@ -18,6 +18,7 @@
 pub mod client;
 pub mod drivers;
 pub mod envoy;
+#[cfg(feature = "wasm-host")]
 pub mod host;
 pub mod http;
 pub mod scenario;

@@ -5,6 +5,7 @@
 //! it. Because all three tell the same kind of outcome, one expectation serves them all.
 
 pub mod native;
+#[cfg(feature = "wasm-host")]
 pub mod wasm;
 
 use std::collections::BTreeMap;

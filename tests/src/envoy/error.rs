@@ -21,6 +21,9 @@ pub enum EnvoyError {
     /// `ENVOY_RUNNER` names no runner.
     #[error("ENVOY_RUNNER is `{0}`: it must be `process` or `container`")]
     Runner(String),
+    /// The container runner is not built in.
+    #[error("this program runs Envoy as a process only: unset ENVOY_RUNNER")]
+    NoContainer,
     /// It ended while it was starting.
     #[error("Envoy did not start; its log ends with:\n{log}")]
     Ended {
@@ -75,6 +78,7 @@ impl EnvoyError {
         }
     }
 
+    #[cfg(feature = "container")]
     pub(super) fn engine(
         what: impl Into<String>,
         source: impl std::error::Error + Send + Sync + 'static,

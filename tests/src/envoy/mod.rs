@@ -13,6 +13,10 @@
 mod admin;
 mod binary;
 mod builder;
+#[cfg(feature = "container")]
+mod container;
+#[cfg(not(feature = "container"))]
+#[path = "no_container.rs"]
 mod container;
 mod error;
 mod home;
