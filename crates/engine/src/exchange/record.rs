@@ -6,6 +6,7 @@
 
 use std::rc::Rc;
 
+use serde_json::Value;
 use tracegate_audit as audit;
 use tracegate_audit::{Inspected, MaskAction, Outcome, Record, Text};
 
@@ -151,7 +152,7 @@ impl Draft {
     /// The record as it stands.
     pub(super) fn line(&self) -> Vec<u8> {
         let request = self.request.as_ref();
-        self.record(request, &[]).line()
+        self.record(request, &self.groups(), &[]).line()
     }
 
     /// The record at the end of the exchange.
@@ -171,7 +172,9 @@ impl Draft {
             self.start = now;
         }
         let names: Vec<_> = response.report.map(masked).unwrap_or_default();
-        let mut record = self.record(self.request.as_ref().or(late.as_ref()), &names);
+        let groups = self.groups();
+        let request_notes = self.request.as_ref().or(late.as_ref());
+        let mut record = self.record(request_notes, &groups, &names);
         record.masked_more = response.report.is_some_and(|report| report.truncated);
         record.inspected = response.inspected;
         record.masked_more = response.report.is_some_and(|report| report.truncated);
@@ -189,9 +192,18 @@ impl Draft {
         record.line()
     }
 
+    /// The caller's groups: the claim `groups`, where it is a list of names.
+    fn groups(&self) -> Vec<Text<'_>> {
+        let caller = self.caller.as_deref();
+        let claim = caller.and_then(|caller| caller.claims.get("groups")?.as_array());
+        let names = claim.into_iter().flatten().filter_map(Value::as_str);
+        names.map(Text::from).collect()
+    }
+
     fn record<'a>(
         &'a self,
         request: Option<&'a RequestNotes>,
+        groups: &'a [Text<'a>],
         masked: &'a [audit::Masked<'a>],
     ) -> Record<'a> {
         let text = |bytes: &'a Option<Vec<u8>>| bytes.as_deref().map(Text::from);
@@ -204,7 +216,9 @@ impl Draft {
             caller: self
                 .caller
                 .as_deref()
-                .map_or(audit::Caller::Unverified, caller),
+                .map_or(audit::Caller::Unverified, |principal| {
+                    caller(principal, groups)
+                }),
             request: request.map_or_else(audit::Request::default, |notes| audit::Request {
                 method: Text::from(notes.method.as_slice()),
                 authority: Text::from(notes.authority.as_slice()),
@@ -250,11 +264,11 @@ impl Draft {
 
 const MILLISECOND: u64 = 1_000_000;
 
-fn caller(principal: &Principal) -> audit::Caller<'_> {
+fn caller<'a>(principal: &'a Principal, groups: &'a [Text<'a>]) -> audit::Caller<'a> {
     audit::Caller::Verified {
         issuer: Text::from(&principal.issuer),
         subject: Text::from(&principal.subject),
-        groups: &[],
+        groups,
         token_id: principal.token_id.as_ref().map(Text::from),
         expires: Some(principal.expires),
         presenter: principal.presenter.as_ref().map(Text::from),
