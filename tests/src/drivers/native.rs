@@ -264,10 +264,10 @@ impl<'p> Stream<'p> {
     }
 
     fn event(&mut self, held: &mut Message, chunk: &[u8], effects: Effects) -> Result<(), Ended> {
-        held.edit(&effects.headers);
-        held.body
-            .extend_from_slice(effects.body.as_deref().unwrap_or(chunk));
         let Some(reply) = effects.reply else {
+            held.edit(&effects.headers);
+            held.body
+                .extend_from_slice(effects.body.as_deref().unwrap_or(chunk));
             held.released |= effects.flow == Flow::Continue;
             return Ok(());
         };
