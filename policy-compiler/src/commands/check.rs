@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use policy_compiler::{Options, compile};
 
-use crate::cli::{Exit, Format, Outcome, exit_of, now, read_policy, report, tell};
+use crate::cli::{Format, Outcome, exit_of, now, read_policy, report, tell};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

@@ -21,7 +21,10 @@ pub(super) fn bounded<T>(list: &List<T>, limit: usize, what: &str, out: &mut Dia
             "{} {what}, and a bundle holds at most {limit}",
             list.items.len()
         );
-        out.push(Diagnostic::new(Code::TooMany, list.span, message));
+        out.push(
+            Diagnostic::new(Code::TooMany, list.span, message)
+                .help("merge entries with patterns, or split the policy"),
+        );
     }
 }
 
@@ -111,7 +114,10 @@ fn lower(
     if body.value.0 > MAX_REQUEST_BODY {
         let most = MAX_REQUEST_BODY / (1024 * 1024);
         let message = format!("a request body of more than {most}MiB cannot be inspected");
-        out.push(Diagnostic::new(Code::InvalidValue, body.span, message));
+        out.push(
+            Diagnostic::new(Code::InvalidValue, body.span, message)
+                .help("the proxy holds the body while it is inspected; set a smaller limit"),
+        );
     }
     let providers = providers(connection, jwt_rules, out);
     lints(connection, out);

@@ -112,11 +112,10 @@ fn keys(rule: &JwtRule, out: &mut Diagnostics) -> KeySource {
 fn remote(rule: &JwtRule, url: &Url, cluster: &str, out: &mut Diagnostics) -> KeySource {
     if rule.timeout.value.millis() == 0 {
         let message = "a fetch cannot take no time";
-        out.push(Diagnostic::new(
-            Code::InvalidValue,
-            rule.timeout.span,
-            message,
-        ));
+        out.push(
+            Diagnostic::new(Code::InvalidValue, rule.timeout.span, message)
+                .help("write a duration such as `2s`"),
+        );
     }
     KeySource::Remote {
         cluster: cluster.to_owned(),

@@ -54,7 +54,10 @@ fn revision(document: &Document, options: &Options, out: &mut Diagnostics) -> u6
     let written = document.metadata.revision.as_ref();
     if let Some(revision) = written.filter(|revision| revision.value == 0) {
         let message = "revisions are counted from 1";
-        out.push(Diagnostic::new(Code::InvalidValue, revision.span, message));
+        out.push(
+            Diagnostic::new(Code::InvalidValue, revision.span, message)
+                .help("write 1 for the first release"),
+        );
     }
     if let Some(revision) = options.revision.or(written.map(|revision| revision.value)) {
         return revision;

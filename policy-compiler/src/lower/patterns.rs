@@ -85,7 +85,10 @@ impl Patterns {
         let index = known.unwrap_or_else(|| {
             if self.expressions.len() == MAX_EXPRESSIONS {
                 let message = format!("a bundle holds at most {MAX_EXPRESSIONS} expressions");
-                out.push(Diagnostic::new(Code::TooMany, text.span, message));
+                out.push(
+                    Diagnostic::new(Code::TooMany, text.span, message)
+                        .help("merge expressions with `|`, or split the policy"),
+                );
             }
             let automaton = automata::expression(pattern)
                 .map_err(|error| out.push(refused_expression(text, &error, out)))
@@ -113,7 +116,10 @@ impl Patterns {
         let index = known.unwrap_or_else(|| {
             if self.detectors.len() == MAX_DETECTORS {
                 let message = format!("a bundle holds at most {MAX_DETECTORS} detectors");
-                out.push(Diagnostic::new(Code::TooMany, wanted.span, message));
+                out.push(
+                    Diagnostic::new(Code::TooMany, wanted.span, message)
+                        .help("merge patterns with `|`, or split the policy"),
+                );
             }
             self.detectors.push(wanted);
             self.detectors.len() - 1
@@ -230,7 +236,8 @@ fn refused_expression(
 
 fn refused_detector(wanted: &Wanted, problem: &DetectorProblem, out: &Diagnostics) -> Diagnostic {
     let Detect::Pattern(own) = &wanted.detect else {
-        return Diagnostic::new(Code::DetectorPattern, wanted.span, problem.to_string());
+        return Diagnostic::new(Code::DetectorPattern, wanted.span, problem.to_string())
+            .help("use fewer detectors");
     };
     let pattern = &own.pattern;
     let (span, help) = match problem {

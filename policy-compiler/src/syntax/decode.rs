@@ -171,7 +171,7 @@ impl Decode for bool {
             Value::Scalar(Scalar { text, plain: true }) if text == "true" => Some(true),
             Value::Scalar(Scalar { text, plain: true }) if text == "false" => Some(false),
             _ => {
-                out.push(wrong_type(node, "`true` or `false`"));
+                out.push(wrong_type(node, "`true` or `false`").help("write it without quotes"));
                 None
             }
         }
@@ -193,7 +193,7 @@ impl Decode for u64 {
             _ => None,
         };
         if number.is_none() {
-            out.push(wrong_type(node, "a whole number"));
+            out.push(wrong_type(node, "a whole number").help("write digits alone, without quotes"));
         }
         number
     }
@@ -203,7 +203,7 @@ impl Decode for u64 {
 /// `values: [no]` is the word for one and `false` for another.
 pub(crate) fn text<'n>(node: &'n Node, out: &mut Diagnostics) -> Option<&'n str> {
     let Value::Scalar(Scalar { text, plain }) = &node.value else {
-        out.push(wrong_type(node, "text"));
+        out.push(wrong_type(node, "text").help("write one value"));
         return None;
     };
     if *plain && is_ambiguous(text) {
@@ -217,11 +217,10 @@ pub(crate) fn text<'n>(node: &'n Node, out: &mut Diagnostics) -> Option<&'n str>
         return None;
     }
     if text.is_empty() {
-        out.push(Diagnostic::new(
-            Code::InvalidValue,
-            node.span,
-            "the text is empty",
-        ));
+        out.push(
+            Diagnostic::new(Code::InvalidValue, node.span, "the text is empty")
+                .help("write a value, or delete the field"),
+        );
         return None;
     }
     Some(text)
@@ -311,7 +310,7 @@ impl<'a> Fields<'a> {
     pub(crate) fn required<T: Decode>(&mut self, name: &str) -> Option<T> {
         let Some(node) = self.find(name) else {
             let message = format!("{} has no `{name}`", self.title);
-            let help = format!("add `{name}`: {}", T::shape().words);
+            let help = format!("add `{name}: …` ({})", T::shape().words);
             self.out
                 .push(Diagnostic::new(Code::MissingField, self.span, message).help(help));
             return None;
@@ -321,6 +320,15 @@ impl<'a> Fields<'a> {
 
     pub(crate) fn optional<T: Decode>(&mut self, name: &str) -> Option<Option<T>> {
         Some(self.find(name).and_then(|node| T::decode(node, self.out)))
+    }
+
+    /// An optional field whose presence decides what the others mean: one that is set and cannot be
+    /// decoded is not taken for one that is left out.
+    pub(crate) fn either<T: Decode>(&mut self, name: &str) -> Option<Option<T>> {
+        match self.find(name) {
+            Some(node) => T::decode(node, self.out).map(Some),
+            None => Some(None),
+        }
     }
 
     /// A field whose default is this text.
@@ -360,8 +368,8 @@ fn known_fields(mapping: &Mapping) -> String {
     format!("its fields are {}", names.join(", "))
 }
 
-/// Declares mappings: `kind field: Type = "name";` where kind is `required`, `optional`, `list` or
-/// `default("text")`, and `later "name";` for a field that is refused until a later version.
+/// Declares mappings: `kind field: Type = "name";` where kind is `required`, `optional`, `either`,
+/// `list` or `default("text")`, and `later "name";` for a field that is refused until a later version.
 macro_rules! mapping {
     ($(
         $(#[doc = $about:literal])+
@@ -420,6 +428,7 @@ macro_rules! mapping {
     )* };
     (@presence required) => { Presence::Required };
     (@presence optional) => { Presence::Optional };
+    (@presence either) => { Presence::Optional };
     (@presence list) => { Presence::Optional };
     (@presence default($default:literal)) => { Presence::Default($default) };
 }

@@ -16,11 +16,11 @@ mapping! {
     /// What is hidden in responses: whole values (`fields`) or text that is found (`detect`).
     struct MaskRule = "mask" {
         /// The values at these paths, whatever they are.
-        optional fields: Option<Spanned<List<Path>>> = "fields";
+        either fields: Option<Spanned<List<Path>>> = "fields";
         /// Text that these detectors find.
-        optional detect: Option<Spanned<List<Spanned<Detect>>>> = "detect";
+        either detect: Option<Spanned<List<Spanned<Detect>>>> = "detect";
         /// Where `detect` looks: in the values at these paths and below. Default: everywhere.
-        optional within: Option<Spanned<List<Path>>> = "in";
+        either within: Option<Spanned<List<Path>>> = "in";
         /// How it is hidden.
         default("redact") with: Spanned<MaskAction> = "with";
         /// Callers for whom all of these hold see the original. The key cannot be `request.body`.
@@ -50,9 +50,9 @@ mapping! {
     /// The forms of `with` that have a parameter; one of them.
     struct ActionMapping = "with" {
         /// Replace it with this text.
-        optional redact: Option<Spanned<Replacement>> = "redact";
+        either redact: Option<Spanned<Replacement>> = "redact";
         /// Put `*` for all but a few characters.
-        optional partial: Option<Spanned<Partial>> = "partial";
+        either partial: Option<Spanned<Partial>> = "partial";
     }
 }
 
@@ -174,7 +174,10 @@ fn kept(count: &Spanned<u64>, out: &mut Diagnostics) -> Option<u8> {
     let kept = u8::try_from(count.value).ok();
     if kept.is_none() {
         let message = "more than 255 characters cannot be kept";
-        out.push(Diagnostic::new(Code::InvalidValue, count.span, message));
+        out.push(
+            Diagnostic::new(Code::InvalidValue, count.span, message)
+                .help("never more than half of a value is shown; write a small number"),
+        );
     }
     kept
 }

@@ -72,11 +72,11 @@ mapping! {
         /// A token must name one of these in its `aud` claim.
         required audiences: NonEmpty<Spanned<Text>> = "audiences";
         /// Where the issuer's keys are, a JSON Web Key Set. Needs `cluster`.
-        optional jwks_uri: Option<Spanned<Url>> = "jwksUri";
+        either jwks_uri: Option<Spanned<Url>> = "jwksUri";
         /// The Envoy cluster through which `jwksUri` is called.
-        optional cluster: Option<Spanned<Text>> = "cluster";
+        either cluster: Option<Spanned<Text>> = "cluster";
         /// The JSON Web Key Set itself, as JSON text, in place of `jwksUri`.
-        optional jwks: Option<Spanned<KeySet>> = "jwks";
+        either jwks: Option<Spanned<KeySet>> = "jwks";
         /// The request headers that may carry the token. Default: `Authorization` with the prefix
         /// `Bearer `.
         list from_headers: List<FromHeader> = "fromHeaders";
@@ -268,7 +268,10 @@ impl Decode for Prefix {
         let text = text(node, out)?;
         if !text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
             let message = "the prefix holds characters that a header cannot carry";
-            out.push(Diagnostic::new(Code::InvalidValue, node.span, message));
+            out.push(
+                Diagnostic::new(Code::InvalidValue, node.span, message)
+                    .help("use printable ASCII characters"),
+            );
             return None;
         }
         Some(Self(text.to_owned()))

@@ -25,7 +25,7 @@ impl Decode for Text {
         let text = text(node, out)?;
         if text.len() > MAX_TEXT {
             let message = format!("the text is longer than {MAX_TEXT} bytes");
-            out.push(Diagnostic::new(Code::InvalidValue, node.span, message));
+            out.push(Diagnostic::new(Code::InvalidValue, node.span, message).help("shorten it"));
             return None;
         }
         Some(Self(text.to_owned()))
@@ -90,7 +90,10 @@ impl Decode for HeaderName {
         let name = Self::parse(text);
         if name.is_none() {
             let message = format!("`{}` is not the name of a header", text.escape_debug());
-            out.push(Diagnostic::new(Code::InvalidValue, node.span, message));
+            out.push(
+                Diagnostic::new(Code::InvalidValue, node.span, message)
+                    .help("it is made of letters, digits and `-`, as in `X-Team`"),
+            );
         }
         name
     }
@@ -233,6 +236,16 @@ impl Decode for Algorithm {
     }
 
     fn decode(node: &Node, out: &mut Diagnostics) -> Option<Self> {
+        let written = text(node, out)?;
+        if matches!(written, "none" | "HS256" | "HS384" | "HS512") {
+            let message = format!("`{written}` is never accepted");
+            out.push(
+                Diagnostic::new(Code::InvalidValue, node.span, message).help(
+                    "whoever can verify such a token can also make one; use RS256, ES256 or EdDSA",
+                ),
+            );
+            return None;
+        }
         let choices = Self::ALL.map(|algorithm| (algorithm.name(), algorithm));
         choice(node, &choices, out)
     }

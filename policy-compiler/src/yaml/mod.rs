@@ -63,6 +63,7 @@ impl Node {
     /// What the node is, in the words of a message.
     pub(crate) fn kind(&self) -> String {
         match &self.value {
+            Value::Scalar(Scalar { text, .. }) if text.is_empty() => "nothing".to_owned(),
             Value::Scalar(Scalar { text, plain }) => match text::plain_kind(text) {
                 Some(kind) if *plain => format!("{kind} `{text}`"),
                 _ => "text".to_owned(),
@@ -83,7 +84,10 @@ pub(crate) fn is_ambiguous(text: &str) -> bool {
 pub(crate) fn parse(source: &str, out: &mut Diagnostics) -> Option<Node> {
     if source.len() > MAX_SOURCE {
         let message = format!("the policy is longer than {MAX_SOURCE} bytes");
-        out.push(Diagnostic::new(Code::SourceSize, Span::default(), message));
+        out.push(
+            Diagnostic::new(Code::SourceSize, Span::default(), message)
+                .help("split it into several policies"),
+        );
         return None;
     }
     if let Some((span, name)) = text::hidden_character(source) {
@@ -100,10 +104,16 @@ pub(crate) fn parse(source: &str, out: &mut Diagnostics) -> Option<Node> {
         stack: Vec::new(),
         root: None,
         blocks: Vec::new(),
+        unknown: false,
         out,
     };
     reader.run()?;
-    let Reader { root, blocks, .. } = reader;
+    let Reader {
+        root,
+        blocks,
+        unknown,
+        ..
+    } = reader;
     if let Some(span) = text::tab_in_indentation(source, &blocks) {
         out.push(tab(span));
         return None;
@@ -115,7 +125,7 @@ pub(crate) fn parse(source: &str, out: &mut Diagnostics) -> Option<Node> {
                 .help("a policy begins with `apiVersion: tracegate.dev/v1alpha1`"),
         );
     }
-    root
+    root.filter(|_| !unknown)
 }
 
 fn tab(span: Span) -> Diagnostic {
@@ -151,6 +161,8 @@ struct Reader<'a> {
     root: Option<Node>,
     /// Where texts of several lines stand, in which tabs are content.
     blocks: Vec<Span>,
+    /// Whether a part of the document is not known.
+    unknown: bool,
     out: &'a mut Diagnostics,
 }
 
@@ -187,7 +199,8 @@ impl Reader<'_> {
         let at = self.offsets.byte(index);
         let diagnostic = match text::tab_in_indentation(self.source, &[]) {
             Some(span) if span.start <= at || info.contains("tab") => tab(span),
-            _ => Diagnostic::new(Code::Syntax, Span::new(at, at), format!("not YAML: {info}")),
+            _ => Diagnostic::new(Code::Syntax, Span::new(at, at), format!("not YAML: {info}"))
+                .help("look at the brackets, quotes and indentation here and before"),
         };
         self.out.push(diagnostic);
     }
@@ -225,6 +238,8 @@ impl Reader<'_> {
             Event::Alias(_) => {
                 self.out
                     .push(refused(Code::Anchor, span, "aliases are not allowed"));
+                // There is no node to go on with.
+                self.unknown = true;
                 self.place(Node::implied("", span));
             }
             _ => {}
@@ -247,8 +262,10 @@ impl Reader<'_> {
         if self.stack.len() >= MAX_DEPTH {
             let (Frame::Sequence { span, .. } | Frame::Mapping { span, .. }) = frame;
             let message = format!("the policy is nested deeper than {MAX_DEPTH} levels");
-            self.out
-                .push(Diagnostic::new(Code::SourceSize, span, message));
+            self.out.push(
+                Diagnostic::new(Code::SourceSize, span, message)
+                    .help("no part of the language is nested like this"),
+            );
             return None;
         }
         self.stack.push(frame);
