@@ -7,8 +7,8 @@
     reason = "exported symbols are `#[unsafe(no_mangle)]`, and constructors are run by hand"
 )]
 
-use crate::filter::with_filter;
-use crate::stream::Message;
+use crate::filter::{Plugin, with_filter};
+use crate::stream::{Message, Stream};
 
 /// What happens to the message that a callback is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ extern "C" fn proxy_on_configure(root: u32, size: usize) -> bool {
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_tick(root: u32) {
-    with_filter((), |filter| filter.tick(root));
+    with_filter(None, |filter| filter.tick(root));
 }
 
 #[unsafe(no_mangle)]
@@ -69,75 +69,75 @@ extern "C" fn proxy_on_http_call_response(
     body_size: usize,
     _trailers: u32,
 ) {
-    with_filter((), |filter| {
+    with_filter(None, |filter| {
         filter.call_answered(root, token, headers, body_size)
     });
 }
 
+fn event(
+    context: u32,
+    message: Message,
+    work: impl FnOnce(&mut Stream, &mut Plugin) -> Action,
+) -> Action {
+    with_filter(Action::Pause, |filter| filter.event(context, message, work))
+}
+
 #[unsafe(no_mangle)]
-extern "C" fn proxy_on_request_headers(context: u32, _count: u32, end_of_stream: u32) -> Action {
-    with_filter(Action::Pause, |filter| {
-        filter.event(context, Message::Request, |stream, plugin| {
-            stream.request_headers(plugin, end_of_stream != 0)
-        })
+extern "C" fn proxy_on_request_headers(context: u32, _count: u32, end: u32) -> Action {
+    event(context, Message::Request, |stream, plugin| {
+        stream.request_headers(plugin, end != 0)
     })
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn proxy_on_request_body(context: u32, size: usize, end_of_stream: u32) -> Action {
-    with_filter(Action::Pause, |filter| {
-        filter.event(context, Message::Request, |stream, plugin| {
-            stream.body(plugin, Message::Request, size, end_of_stream != 0)
-        })
+extern "C" fn proxy_on_request_body(context: u32, size: usize, end: u32) -> Action {
+    const REQUEST: Message = Message::Request;
+    event(context, REQUEST, |stream, plugin| {
+        stream.body(plugin, REQUEST, size, end != 0)
     })
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_request_trailers(context: u32, _count: u32) -> Action {
-    with_filter(Action::Pause, |filter| {
-        filter.event(context, Message::Request, |stream, plugin| {
-            stream.trailers(plugin, Message::Request)
-        })
+    const REQUEST: Message = Message::Request;
+    event(context, REQUEST, |stream, plugin| {
+        stream.trailers(plugin, REQUEST)
     })
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn proxy_on_response_headers(context: u32, _count: u32, end_of_stream: u32) -> Action {
-    with_filter(Action::Pause, |filter| {
-        filter.event(context, Message::Response, |stream, plugin| {
-            stream.response_headers(plugin, end_of_stream != 0)
-        })
+extern "C" fn proxy_on_response_headers(context: u32, _count: u32, end: u32) -> Action {
+    event(context, Message::Response, |stream, plugin| {
+        stream.response_headers(plugin, end != 0)
     })
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn proxy_on_response_body(context: u32, size: usize, end_of_stream: u32) -> Action {
-    with_filter(Action::Pause, |filter| {
-        filter.event(context, Message::Response, |stream, plugin| {
-            stream.body(plugin, Message::Response, size, end_of_stream != 0)
-        })
+extern "C" fn proxy_on_response_body(context: u32, size: usize, end: u32) -> Action {
+    const RESPONSE: Message = Message::Response;
+    event(context, RESPONSE, |stream, plugin| {
+        stream.body(plugin, RESPONSE, size, end != 0)
     })
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_response_trailers(context: u32, _count: u32) -> Action {
-    with_filter(Action::Pause, |filter| {
-        filter.event(context, Message::Response, |stream, plugin| {
-            stream.trailers(plugin, Message::Response)
-        })
+    const RESPONSE: Message = Message::Response;
+    event(context, RESPONSE, |stream, plugin| {
+        stream.trailers(plugin, RESPONSE)
     })
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_log(context: u32) {
-    with_filter((), |filter| filter.log(context));
+    with_filter(None, |filter| filter.log(context));
 }
 
 /// On HTTP/3 Envoy writes the access log after this and does not call `proxy_on_log`, so the record
 /// is sealed here if it is not yet. `true`: there is nothing to wait for.
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_done(context: u32) -> bool {
-    with_filter((), |filter| filter.log(context));
+    with_filter(None, |filter| filter.log(context));
     true
 }
 

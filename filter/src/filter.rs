@@ -11,7 +11,8 @@ use std::collections::HashMap;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use tracegate_bundle::dsse::TrustKeys;
-use tracegate_engine::Timestamp;
+use tracegate_engine::exchange::ExchangeId;
+use tracegate_engine::http::HeaderMap;
 use tracegate_engine::identity::{Fetch, FetchResult, SelfTested, SharedData};
 use tracegate_engine::policy::Loaded;
 use tracegate_engine::vm::{Chores, Vm};
@@ -99,19 +100,15 @@ impl Filter {
 
     pub(crate) fn delete_context(&mut self, context: u32) {
         self.streams.remove(&context);
-        let Some(root) = self.roots.remove(&context) else {
-            return;
-        };
-        let Some(plugin) = root.plugin.and_then(|name| self.plugins.get_mut(&name)) else {
-            return;
-        };
-        // The proxy cancels what this root has under way and will not say so.
-        for fetch in root.calls.values() {
-            let now = host::now().unwrap_or_default();
-            plugin
-                .vm
-                .fetched(fetch, FetchResult::Failed, &mut Shared, now);
+        // The proxy cancels what a root has under way and will not say so.
+        let calls = self
+            .roots
+            .get_mut(&context)
+            .map(|root| std::mem::take(&mut root.calls));
+        for fetch in calls.unwrap_or_default().into_values() {
+            self.fetch_failed(context, &fetch);
         }
+        self.roots.remove(&context);
     }
 
     // === The root context ===
@@ -121,132 +118,106 @@ impl Filter {
         let plugin = self.plugins.entry(name.clone()).or_insert_with(Plugin::new);
         let context = self.roots.entry(root).or_default();
         context.plugin = Some(name);
-        // Only in the answer must nothing but the bytes count. Bytes that cannot be read are none.
+        // Only the bytes may decide the answer. Where they cannot be read there are none to reject.
         let Ok(configuration) = host::buffer(Buffer::PluginConfiguration, 0..size) else {
             host::log(
                 Level::Error,
-                "the configuration could not be read; nothing changes",
+                "the configuration could not be read: nothing changes",
             );
             return true;
         };
-        // Without a clock every bundle that expires counts as expired.
-        let now = host::now().unwrap_or(Timestamp::from_nanos(u64::MAX));
+        // Without a clock nothing is expired yet; every request asks again.
+        let now = host::now().unwrap_or_default();
         let loaded = plugin.vm.configure(&configuration, &mut Shared, now);
         plugin.publish_metrics();
+        context.set_tick(*TICK_MS.start());
         match loaded {
+            Loaded::Enforced => host::log(Level::Info, "the bundle is enforced"),
+            Loaded::Refused(refusal) => {
+                host::log(Level::Error, &format!("the bundle was refused: {refusal}"));
+            }
             Loaded::Malformed(why) => {
                 host::log(Level::Error, &format!("this is not a configuration: {why}"));
                 return false;
             }
-            Loaded::Refused(refusal) => {
-                host::log(Level::Error, &format!("the bundle was refused: {refusal}"));
-            }
-            Loaded::Enforced => host::log(Level::Info, "the bundle is enforced"),
         }
-        context.set_tick(*TICK_MS.start());
         true
     }
 
-    pub(crate) fn tick(&mut self, root: u32) {
-        let Some(plugin) = plugin_of(&self.roots, &mut self.plugins, root) else {
-            return;
-        };
-        let Ok(now) = host::now() else { return };
-        let chores = plugin.vm.tick(&mut Shared, now);
-        self.do_chores(root, chores);
+    pub(crate) fn tick(&mut self, root: u32) -> Option<()> {
+        let now = host::now().ok()?;
+        let chores = self.plugin(root)?.vm.tick(&mut Shared, now);
+        self.do_chores(root, chores)
     }
 
-    pub(crate) fn call_answered(&mut self, root: u32, token: u32, headers: u32, body_size: usize) {
-        let Some(fetch) = self
-            .roots
-            .get_mut(&root)
-            .and_then(|root| root.calls.remove(&token))
-        else {
-            return;
+    pub(crate) fn call_answered(
+        &mut self,
+        root: u32,
+        token: u32,
+        headers: u32,
+        body_size: usize,
+    ) -> Option<()> {
+        let fetch = self.roots.get_mut(&root)?.calls.remove(&token)?;
+        let Some((head, body)) = read_answer(headers, body_size) else {
+            return self.fetch_failed(root, &fetch);
         };
-        // No headers: Envoy gave the answer up, because it was too long or the stream was reset.
-        let answer = (headers > 0 && body_size <= MAX_ANSWER).then(|| {
-            let headers = host::headers(Map::CallResponse)?;
-            Ok::<_, Status>((
-                headers,
-                host::buffer(Buffer::CallResponseBody, 0..body_size)?,
-            ))
-        });
-        let result = match &answer {
-            Some(Ok((headers, body))) => match headers.only(":status").and_then(parse_status) {
-                Some(status) => FetchResult::Answer {
-                    status,
-                    cache_control: headers.only("cache-control"),
-                    body,
-                },
-                None => FetchResult::Failed,
-            },
-            Some(Err(_)) | None => FetchResult::Failed,
+        let Some(status) = head.only(":status").and_then(parse_status) else {
+            return self.fetch_failed(root, &fetch);
         };
-        self.fetched(root, &fetch, result);
-    }
-
-    fn fetched(&mut self, root: u32, fetch: &Fetch, result: FetchResult<'_>) {
-        let Some(plugin) = plugin_of(&self.roots, &mut self.plugins, root) else {
-            return;
+        let cache_control = head.only("cache-control");
+        let answer = FetchResult::Answer {
+            status,
+            cache_control,
+            body: &body,
         };
         let now = host::now().unwrap_or_default();
-        let chores = plugin.vm.fetched(fetch, result, &mut Shared, now);
-        self.do_chores(root, chores);
+        let chores = self
+            .plugin(root)?
+            .vm
+            .fetched(&fetch, answer, &mut Shared, now);
+        self.do_chores(root, chores)
     }
 
-    fn do_chores(&mut self, root: u32, chores: Chores) {
-        for exchange in chores.wake {
-            self.wake(exchange.0);
-        }
-        // As the context in effect may be that of a stream now.
+    fn do_chores(&mut self, root: u32, chores: Chores) -> Option<()> {
+        self.wake(chores.wake);
+        // The context in effect may be that of a stream now.
         let in_root = host::set_effective_context(root);
         for fetch in chores.fetches {
             match in_root.and_then(|()| call(&fetch)) {
-                Ok(token) => {
-                    if let Some(root) = self.roots.get_mut(&root) {
-                        root.calls.insert(token, fetch);
-                    }
-                }
-                Err(_) => self.fetch_failed(root, &fetch),
+                Ok(token) => drop(self.roots.get_mut(&root)?.calls.insert(token, fetch)),
+                Err(_) => drop(self.fetch_failed(root, &fetch)),
             }
         }
-        if let Some(plugin) = plugin_of(&self.roots, &mut self.plugins, root) {
-            plugin.publish_metrics();
-        }
-        if let Some(root) = self.roots.get_mut(&root) {
-            root.set_tick(chores.next_tick_ms);
-        }
+        self.plugin(root)?.publish_metrics();
+        self.roots.get_mut(&root)?.set_tick(chores.next_tick_ms);
+        Some(())
     }
 
-    /// A fetch that could not even be sent. What it asks for in turn waits for the next tick: that
-    /// bounds the recursion.
-    fn fetch_failed(&mut self, root: u32, fetch: &Fetch) {
+    /// No answer came, or the call could not even be sent. What there is to fetch instead is left to
+    /// the next tick, which bounds the recursion.
+    fn fetch_failed(&mut self, root: u32, fetch: &Fetch) -> Option<()> {
         host::log(
             Level::Warn,
-            &format!("keys cannot be fetched from cluster {}", fetch.cluster),
+            &format!("no keys came from cluster {}", fetch.cluster),
         );
-        let Some(plugin) = plugin_of(&self.roots, &mut self.plugins, root) else {
-            return;
-        };
         let now = host::now().unwrap_or_default();
-        let chores = plugin
-            .vm
-            .fetched(fetch, FetchResult::Failed, &mut Shared, now);
-        for exchange in chores.wake {
-            self.wake(exchange.0);
-        }
+        let vm = &mut self.plugin(root)?.vm;
+        let chores = vm.fetched(fetch, FetchResult::Failed, &mut Shared, now);
+        self.wake(chores.wake);
+        Some(())
     }
 
-    fn wake(&mut self, context: u32) {
-        let Some((root, stream)) = self.streams.get_mut(&context) else {
-            return;
-        };
-        let Some(plugin) = plugin_of(&self.roots, &mut self.plugins, *root) else {
-            return;
-        };
-        if host::set_effective_context(context).is_ok() {
-            stream.wake(plugin);
+    fn wake(&mut self, exchanges: Vec<ExchangeId>) {
+        for ExchangeId(context) in exchanges {
+            let Some((root, stream)) = self.streams.get_mut(&context) else {
+                continue;
+            };
+            let plugin = plugin_of(&self.roots, &mut self.plugins, *root);
+            if let Some(plugin) = plugin
+                && host::set_effective_context(context).is_ok()
+            {
+                stream.wake(plugin);
+            }
         }
     }
 
@@ -260,16 +231,10 @@ impl Filter {
         message: Message,
         work: impl FnOnce(&mut Stream, &mut Plugin) -> Action,
     ) -> Action {
-        let Self {
-            plugins,
-            roots,
-            streams,
-        } = self;
-        let (root, stream) = streams
-            .entry(context)
-            .or_insert_with(|| (0, Stream::new(context)));
+        let unknown = || (0, Stream::new(context));
+        let (root, stream) = self.streams.entry(context).or_insert_with(unknown);
         let root = *root;
-        let Some(plugin) = plugin_of(roots, plugins, root) else {
+        let Some(plugin) = plugin_of(&self.roots, &mut self.plugins, root) else {
             return stream.refuse_unknown(message);
         };
         let action = work(stream, plugin);
@@ -280,35 +245,34 @@ impl Filter {
     }
 
     /// A held request may wait for keys: do not look for them as late as at the next idle tick.
-    fn hurry(&mut self, root: u32) {
-        let Some(plugin) = plugin_of(&self.roots, &mut self.plugins, root) else {
-            return;
-        };
-        let next = plugin.vm.next_tick_ms(host::now().unwrap_or_default());
-        let Some(state) = self.roots.get_mut(&root) else {
-            return;
-        };
-        if state.tick_ms > next && host::set_effective_context(root).is_ok() {
-            state.set_tick(next);
+    fn hurry(&mut self, root: u32) -> Option<()> {
+        let next = self
+            .plugin(root)?
+            .vm
+            .next_tick_ms(host::now().unwrap_or_default());
+        let root_state = self.roots.get_mut(&root)?;
+        if root_state.tick_ms > next && host::set_effective_context(root).is_ok() {
+            root_state.set_tick(next);
         }
+        Some(())
     }
 
-    pub(crate) fn log(&mut self, context: u32) {
-        let Some((root, stream)) = self.streams.get_mut(&context) else {
-            return;
-        };
-        if let Some(plugin) = plugin_of(&self.roots, &mut self.plugins, *root) {
-            stream.log(plugin);
-        }
+    pub(crate) fn log(&mut self, context: u32) -> Option<()> {
+        let (root, stream) = self.streams.get_mut(&context)?;
+        stream.log(plugin_of(&self.roots, &mut self.plugins, *root)?);
+        Some(())
+    }
+
+    fn plugin(&mut self, root: u32) -> Option<&mut Plugin> {
+        plugin_of(&self.roots, &mut self.plugins, root)
     }
 }
 
 impl Root {
     fn set_tick(&mut self, milliseconds: u64) {
         let milliseconds = milliseconds.clamp(*TICK_MS.start(), *TICK_MS.end());
-        if self.tick_ms != milliseconds
-            && host::set_tick_period(u32::try_from(milliseconds).unwrap_or(u32::MAX)).is_ok()
-        {
+        let period = u32::try_from(milliseconds).unwrap_or(u32::MAX);
+        if self.tick_ms != milliseconds && host::set_tick_period(period).is_ok() {
             self.tick_ms = milliseconds;
         }
     }
@@ -338,6 +302,19 @@ fn call(fetch: &Fetch) -> Result<u32, Status> {
     ];
     let timeout = u32::try_from(fetch.timeout_ms).unwrap_or(u32::MAX);
     host::call(&fetch.cluster, headers.into_iter(), timeout)
+}
+
+/// Headers and body of an HTTP call's answer. Envoy tells of none when it gave the answer up, because
+/// it was too long or its stream was reset.
+fn read_answer(headers: u32, body_size: usize) -> Option<(HeaderMap, Vec<u8>)> {
+    if headers == 0 || body_size > MAX_ANSWER {
+        return None;
+    }
+    let headers = host::headers(Map::CallResponse).ok()?;
+    Some((
+        headers,
+        host::buffer(Buffer::CallResponseBody, 0..body_size).ok()?,
+    ))
 }
 
 fn parse_status(status: &[u8]) -> Option<u16> {

@@ -361,10 +361,15 @@ fn connection_facts(plugin: &Plugin) -> Result<ConnectionFacts, Status> {
     if !plugin.vm.needs_source_principal() {
         return Ok(ConnectionFacts::default());
     }
-    let principal = host::property("connection\0uri_san_peer_certificate")?;
-    Ok(ConnectionFacts {
-        source_principal: principal.filter(|san| !san.is_empty()).map(text),
-    })
+    let san = host::property("connection\0uri_san_peer_certificate")?;
+    // Istio's way of naming it, which policies use too.
+    let principal = |san: String| {
+        san.strip_prefix("spiffe://")
+            .map(str::to_owned)
+            .unwrap_or(san)
+    };
+    let source_principal = san.filter(|san| !san.is_empty()).map(text).map(principal);
+    Ok(ConnectionFacts { source_principal })
 }
 
 /// If it cannot be told, the response counts as the back end's, and is inspected.

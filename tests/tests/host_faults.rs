@@ -11,7 +11,7 @@ mod support;
 
 use serde_json::json;
 use support::*;
-use tracegate_tests::host::{Message, Outcome, Settings, Vm};
+use tracegate_tests::host::{Message, Module, Outcome, Process, Settings, Vm};
 
 const STATUSES: [u32; 5] = [1, 2, 3, 10, 4_711];
 
@@ -141,6 +141,32 @@ fn keys_are_fetched_in_the_end_whatever_fails_on_the_way() {
                 200,
                 "after hostcall {n} failed with {status}"
             );
+        }
+    }
+}
+
+#[test]
+fn a_configuration_that_meets_a_failing_hostcall_is_never_rejected_nor_half_taken() {
+    for status in STATUSES {
+        for n in 1..30 {
+            let mut vm = Vm::start(Module::filter(), &Process::new(), settings()).unwrap();
+            vm.fail_hostcall(n, status);
+            assert!(
+                vm.configure(&configuration(&policy(1))).unwrap(),
+                "{n}, {status}"
+            );
+            vm.heal();
+            let mut world = World::default();
+            let message = request(&vm, "GET");
+            let outcome = try_run(&mut vm, message, &mut world).unwrap();
+            assert!(
+                matches!(outcome.status(), 0 | 200 | 503),
+                "{n}, {status}: {outcome:?}"
+            );
+            assert!(vm.configure(&configuration(&policy(2))).unwrap());
+            let message = request(&vm, "GET");
+            let outcome = try_run(&mut vm, message, &mut world).unwrap();
+            assert_eq!(outcome.status(), 200, "{n}, {status}: {outcome:?}");
         }
     }
 }

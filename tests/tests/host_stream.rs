@@ -11,6 +11,7 @@ mod support;
 
 use serde_json::json;
 use support::*;
+use tracegate_bundle::policy::StringMatch;
 use tracegate_tests::host::{Headers, Message, Process, Settings, Vm};
 
 #[test]
@@ -42,6 +43,33 @@ fn an_allowed_request_goes_up_without_its_token_and_its_answer_comes_back_masked
             "{}",
             record(&outcome)
         );
+    }
+}
+
+#[test]
+fn each_new_token_costs_one_verification_by_the_proxy() {
+    const VERIFY: &str = "proxy_call_foreign_function";
+    let keys = [issuer_key(), rsa_key()];
+    let mut vm = vm();
+    let mut world = World {
+        keys: keys.to_vec(),
+        ..World::default()
+    };
+    for key in keys {
+        let mut calls = Vec::new();
+        for subject in ["warm-up", "alice", "alice", "bob"] {
+            let token = token_by(key, &vm.process(), subject);
+            let request = anonymous("GET").with_header("authorization", &format!("Bearer {token}"));
+            assert_eq!(
+                run(&mut vm, request, &mut world).status(),
+                200,
+                "{}",
+                key.algorithm
+            );
+            calls.push(vm.hostcalls_of(VERIFY));
+        }
+        let costs: Vec<_> = calls.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert_eq!(costs, [1, 0, 1], "after the self-test of {}", key.algorithm);
     }
 }
 
@@ -460,4 +488,82 @@ fn the_proxys_own_limits_end_held_messages() {
     let outcome = run(&mut vm, request, &mut World::default());
     assert_eq!(outcome.status(), 413, "held for keys and for its body");
     assert!(outcome.client.complete, "the proxy's own answer passes");
+}
+
+#[test]
+fn the_peer_identity_of_mutual_tls_is_asked_for_when_a_rule_wants_it() {
+    let mut bundle = policy(2);
+    let wanted = StringMatch::Exact("cluster.local/ns/prod/sa/web".to_owned());
+    for rule in &mut bundle.connections[0].rules {
+        for source in &mut rule.from {
+            source.principals = vec![wanted.clone()];
+        }
+    }
+    let mut vm = warm_vm();
+    assert!(vm.configure(&configuration(&bundle)).unwrap());
+    let peers = [
+        (Some("spiffe://cluster.local/ns/prod/sa/web"), 200),
+        (Some("spiffe://cluster.local/ns/prod/sa/other"), 403),
+        (Some(""), 403),
+        (None, 403),
+    ];
+    for (peer, status) in peers {
+        let id = vm.open();
+        if let Some(peer) = peer {
+            vm.set_property(id, "connection.uri_san_peer_certificate", peer.as_bytes());
+        }
+        let message = request(&vm, "GET");
+        vm.send_request(id, message).unwrap();
+        if !vm.is_answered(id) {
+            vm.send_response(id, json_response(16)).unwrap();
+        }
+        let outcome = vm.finish(id).unwrap();
+        check(&outcome);
+        assert_eq!(outcome.status(), status, "{peer:?}");
+    }
+}
+
+#[test]
+fn a_fetch_that_is_answered_with_nonsense_leaves_the_vm_able_to_fetch_again() {
+    let answers = [
+        (Headers::default(), b"".to_vec()),
+        (Headers::default().with(":status", "abc"), b"{}".to_vec()),
+        (
+            Headers::default()
+                .with(":status", "200")
+                .with(":status", "200"),
+            b"{}".to_vec(),
+        ),
+        (
+            Headers::default().with(":status", "200"),
+            b"<html>".to_vec(),
+        ),
+        (
+            Headers::default().with(":status", "200"),
+            vec![b' '; 3 << 20],
+        ),
+        (
+            Headers::default().with(":status", "503"),
+            b"upstream connect error".to_vec(),
+        ),
+    ];
+    for (headers, body) in answers {
+        let mut vm = vm();
+        vm.pass_time(
+            20,
+            &mut World {
+                idp: false,
+                ..World::default()
+            },
+        )
+        .unwrap();
+        let token = vm.calls().next().unwrap().0;
+        vm.answer(token, headers, &body).unwrap();
+        let mut world = World::default();
+        for _ in 0..20 {
+            vm.pass_time(1_000, &mut world).unwrap();
+        }
+        let message = request(&vm, "GET");
+        assert_eq!(run(&mut vm, message, &mut world).status(), 200);
+    }
 }

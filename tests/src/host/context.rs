@@ -45,6 +45,7 @@ pub(super) struct State {
     pub(super) last_id: u32,
     /// Hostcalls made so far.
     pub(super) hostcalls: u64,
+    pub(super) hostcalls_by_name: BTreeMap<&'static str, u64>,
     pub(super) fault: Option<Fault>,
 }
 
@@ -66,6 +67,7 @@ impl State {
             metrics: Vec::new(),
             last_id: 0,
             hostcalls: 0,
+            hostcalls_by_name: BTreeMap::new(),
             fault: None,
         }
     }

@@ -73,6 +73,7 @@ fn hostcall(
 ) -> u32 {
     let state = caller.data_mut();
     state.hostcalls += 1;
+    *state.hostcalls_by_name.entry(name).or_default() += 1;
     if let Some(fault) = state.fault
         && fault.at == state.hostcalls
     {

@@ -160,6 +160,17 @@ impl Vm {
         self.store.data().hostcalls
     }
 
+    /// How many hostcalls of that name the module has made.
+    #[must_use]
+    pub fn hostcalls_of(&self, name: &str) -> u64 {
+        self.store
+            .data()
+            .hostcalls_by_name
+            .get(name)
+            .copied()
+            .unwrap_or(0)
+    }
+
     /// Calls an export with a context in effect. `None` if there is no such export, or it returns
     /// nothing. What the callback asked for is done before this returns.
     ///

@@ -29,13 +29,24 @@ pub(crate) fn issuer_key() -> &'static Key {
     KEY.get_or_init(|| Key::generate("k1", "ES256"))
 }
 
-/// A token of alice's, valid at the start of the process's clock.
+/// A second key of the issuer, for another algorithm.
+pub(crate) fn rsa_key() -> &'static Key {
+    static KEY: OnceLock<Key> = OnceLock::new();
+    KEY.get_or_init(|| Key::generate("k2", "RS256"))
+}
+
+/// A token of alice's, valid now by the process's clock.
 pub(crate) fn token(process: &Process) -> String {
+    token_by(issuer_key(), process, "alice")
+}
+
+/// A token of somebody's, signed with that key.
+pub(crate) fn token_by(key: &Key, process: &Process, subject: &str) -> String {
     let now = process.now() / 1_000_000_000;
     let claims = json!({
-        "iss": ISSUER, "aud": "reasoning", "sub": "alice", "iat": now - 5, "exp": now + 300,
+        "iss": ISSUER, "aud": "reasoning", "sub": subject, "iat": now - 5, "exp": now + 300,
     });
-    issuer_key().token(&json!({}), &claims)
+    key.token(&json!({}), &claims)
 }
 
 // === Policy ===
@@ -217,6 +228,8 @@ pub(crate) struct World {
     pub(crate) response: Message,
     /// Whether the provider answers.
     pub(crate) idp: bool,
+    /// The keys that the provider publishes.
+    pub(crate) keys: Vec<&'static Key>,
     /// What reached the back end.
     pub(crate) asked: Vec<Passed>,
     /// The calls of the filter.
@@ -228,6 +241,7 @@ impl Default for World {
         Self {
             response: json_response(16),
             idp: true,
+            keys: vec![issuer_key()],
             asked: Vec::new(),
             calls: Vec::new(),
         }
@@ -246,7 +260,8 @@ impl Network for World {
         }
         assert_eq!(call.cluster, CLUSTER);
         self.calls.push(call.clone());
-        let set = json!({ "keys": [issuer_key().jwk()] });
+        let keys: Vec<_> = self.keys.iter().map(|key| key.jwk()).collect();
+        let set = json!({ "keys": keys });
         let headers = Headers::default().with(":status", "200");
         Some((headers, set.to_string().into_bytes()))
     }

@@ -66,7 +66,8 @@ pub struct Effects {
 /// What the proxy knows about a request beside its headers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConnectionFacts {
-    /// The peer identity of mutual TLS, when [`Vm::needs_source_principal`] asked for it.
+    /// The peer identity of mutual TLS without `spiffe://`, as Istio has it, when
+    /// [`Vm::needs_source_principal`] asked for it.
     pub source_principal: Option<String>,
 }
 
