@@ -11,7 +11,6 @@ ENVOY_VERSION=1.40.0
 
 # Where tests, demo and benchmark look; each can be set from outside.
 : "${TRACEGATE_ENVOY_DIR:=$ROOT/target/envoy}"
-: "${TRACEGATE_FILTER:=$ROOT/target/wasm32-wasip1/filter/tracegate_filter.wasm}"
 export PIP_ROOT_USER_ACTION=ignore
 export TRACEGATE_ENVOY_DIR
 
