@@ -14,6 +14,7 @@
 pub mod automata;
 pub mod diagnostic;
 pub mod keys;
+pub mod render;
 
 mod lower;
 mod source;

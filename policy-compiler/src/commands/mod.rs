@@ -33,6 +33,8 @@ subcommands! {
     Verify = verify;
     /// Make a key pair that signs bundles
     Keygen = keygen;
+    /// Print the configuration of a proxy around a bundle
+    Render = render;
     /// Print the reference of the policy language
     #[command(hide = true)]
     Reference = reference;
