@@ -196,6 +196,10 @@ struct Pass<'a> {
 impl Pass<'_> {
     /// The chunk is read up to `end`; `unfinished` is where the token in progress began.
     fn unload(mut self, end: u64, unfinished: Option<u64>) {
+        if let Some(Reading { scope, .. }) = self.state.reading {
+            self.detect(scope);
+        }
+        // What detectors found may have dropped the value.
         if self.state.swallow.is_some() {
             self.swallow_to(end);
         }

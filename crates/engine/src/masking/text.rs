@@ -22,6 +22,8 @@ pub(super) struct Text {
     pending: Vec<u8>,
     /// Offset in the string of the first pending character.
     start: u64,
+    /// Offset of the first character that no detector has read.
+    read: u64,
     /// Where the pending characters stand in the body, and where the last of all ended.
     stretches: VecDeque<Stretch>,
     raw_end: u64,
@@ -33,6 +35,7 @@ impl Text {
         self.pending.clear();
         self.stretches.clear();
         self.start = 0;
+        self.read = 0;
         self.raw_end = raw;
     }
 
@@ -46,31 +49,32 @@ impl Text {
         self.start + self.pending.len() as u64
     }
 
-    /// More characters came. Those before `decided` need not be kept.
-    pub(super) fn push(&mut self, decoded: &[u8], raw: Range<u64>, decided: u64) {
+    /// More characters came.
+    pub(super) fn push(&mut self, decoded: &[u8], raw: Range<u64>) {
         let start = self.end();
+        self.pending.extend_from_slice(decoded);
         self.raw_end = raw.end;
         self.stretches.push_back(Stretch {
-            decoded: start..start + decoded.len() as u64,
+            decoded: start..self.end(),
             raw,
         });
-        if decided <= start {
-            self.pending.extend_from_slice(decoded);
-            self.decide(decided);
-            return;
-        }
-        let length = usize::try_from(decided - start).unwrap_or(decoded.len());
-        let mut kept = decoded.get(length..).unwrap_or_default();
-        let mut length = decoded.len() - kept.len();
-        // A character is decided when its last byte is.
-        while length > 0 && kept.first().is_some_and(|&byte| !begins_character(byte)) {
-            length -= 1;
-            kept = decoded.get(length..).unwrap_or_default();
-        }
-        self.pending.clear();
-        self.pending.extend_from_slice(kept);
-        self.start = start + length as u64;
-        self.forget_stretches();
+    }
+
+    /// The characters that no detector has read.
+    pub(super) fn unread(&self) -> &[u8] {
+        self.pending
+            .get(self.index(self.read)..)
+            .unwrap_or_default()
+    }
+
+    /// Whether detectors have read any.
+    pub(super) fn is_read(&self) -> bool {
+        self.read > 0
+    }
+
+    /// Detectors have read all.
+    pub(super) fn mark_read(&mut self) {
+        self.read = self.end();
     }
 
     /// The characters that end at or before `offset` are decided.
@@ -78,17 +82,12 @@ impl Text {
         let offset = self.character_at(offset);
         self.pending.drain(..self.index(offset));
         self.start = offset;
-        self.forget_stretches();
-    }
-
-    fn forget_stretches(&mut self) {
-        while self
+        let decided = self
             .stretches
-            .front()
-            .is_some_and(|stretch| stretch.decoded.end <= self.start)
-        {
-            self.stretches.pop_front();
-        }
+            .iter()
+            .take_while(|stretch| stretch.decoded.end <= offset);
+        let decided = decided.count();
+        self.stretches.drain(..decided);
     }
 
     fn index(&self, offset: u64) -> usize {
@@ -140,18 +139,18 @@ mod tests {
     use super::*;
 
     /// `aé` plain, then `\n`, then `b`, beginning at offset 10 of the body.
-    fn sample(decided: u64) -> Text {
+    fn sample() -> Text {
         let mut text = Text::default();
         text.begin(10);
-        text.push("a\u{e9}".as_bytes(), 10..13, decided.min(3));
-        text.push(b"\n", 13..15, decided.min(4));
-        text.push(b"b", 15..16, decided);
+        text.push("a\u{e9}".as_bytes(), 10..13);
+        text.push(b"\n", 13..15);
+        text.push(b"b", 15..16);
         text
     }
 
     #[test]
     fn characters_lead_back_to_their_place_in_the_body() {
-        let text = sample(0);
+        let text = sample();
         let places: Vec<u64> = [0, 1, 3, 4, 5].map(|offset| text.place(offset)).into();
         assert_eq!(places, [10, 11, 13, 15, 16]);
         assert_eq!(text.characters(1..4), "\u{e9}\n".as_bytes());
@@ -160,7 +159,8 @@ mod tests {
     #[test]
     fn what_is_decided_is_forgotten_and_the_rest_keeps_its_place() {
         for decided in 0..=5 {
-            let text = sample(decided);
+            let mut text = sample();
+            text.decide(decided);
             // The second byte of é cannot be decided without the first.
             let start = if decided == 2 { 1 } else { decided };
             assert_eq!(text.start(), start);
@@ -170,8 +170,20 @@ mod tests {
     }
 
     #[test]
+    fn detectors_read_every_character_once() {
+        let mut text = sample();
+        assert!(!text.is_read());
+        assert_eq!(text.unread(), "a\u{e9}\nb".as_bytes());
+        text.mark_read();
+        text.decide(4);
+        text.push(b"c", 16..17);
+        assert_eq!(text.unread(), b"c");
+        assert_eq!(text.characters(4..6), b"bc");
+    }
+
+    #[test]
     fn offsets_inside_a_character_are_moved_to_its_ends() {
-        let text = sample(0);
+        let text = sample();
         assert_eq!(text.character_at(2), 1);
         assert_eq!(text.character_end(2), 3);
         assert_eq!(text.character_at(3), 3);

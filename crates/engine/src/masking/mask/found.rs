@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::super::detect::Found;
-use super::super::fill::escape;
+use super::super::fill::{begins_character, escape};
 use super::super::plan::{Plan, Scope};
 use super::{Pass, Staged};
 
@@ -12,40 +12,67 @@ use super::{Pass, Staged};
 /// loses the match alone.
 const MAX_STAGED: u64 = 16 * 1024;
 
+/// How many characters gather before detectors read them, in bytes: an escape ends a piece of text, and
+/// to read many small pieces costs more than to read them together.
+const BLOCK: usize = 4096;
+
 // === Strings, while they stream by ===
 
 impl Pass<'_> {
     /// The next characters of a string.
-    pub(super) fn read(&mut self, decoded: &[u8], raw: Range<u64>, scope: Scope) {
+    pub(super) fn read(&mut self, mut decoded: &[u8], mut raw: Range<u64>, scope: Scope) {
+        // A long piece, in which every byte stands for itself, is read bit by bit.
+        while let Some((block, rest)) = split_block(decoded) {
+            let middle = raw.start + block.len() as u64;
+            self.state.text.push(block, raw.start..middle);
+            self.detect(scope);
+            decoded = rest;
+            raw.start = middle;
+        }
+        self.state.text.push(decoded, raw);
+        if self.state.text.unread().len() >= BLOCK {
+            self.detect(scope);
+        }
+    }
+
+    /// Detectors read what has gathered, and what is settled by that happens.
+    pub(super) fn detect(&mut self, scope: Scope) {
         let state = &mut *self.state;
         let decided = state.scanner.push(
             &state.plan.detectors,
             scope.detectors,
-            decoded,
+            state.text.unread(),
             &mut state.found,
         );
-        if state.found.is_empty() {
-            state.text.push(decoded, raw, decided);
-        } else {
-            state.text.push(decoded, raw, 0);
-            self.hide_found(scope);
-            self.state.text.decide(decided);
-        }
+        state.text.mark_read();
+        self.hide_found(scope);
+        self.state.text.decide(decided);
         self.leave_stage();
     }
 
     /// The string ends.
     pub(super) fn end_reading(&mut self, scope: Scope) {
         let state = &mut *self.state;
-        state
-            .scanner
-            .finish(&state.plan.detectors, scope.detectors, &mut state.found);
+        let (detectors, active) = (&state.plan.detectors, scope.detectors);
+        if state.text.is_read() {
+            state
+                .scanner
+                .push(detectors, active, state.text.unread(), &mut state.found);
+            state.scanner.finish(detectors, active, &mut state.found);
+        } else {
+            state
+                .scanner
+                .scan(detectors, active, state.text.unread(), &mut state.found);
+        }
         self.hide_found(scope);
         self.state.reading = None;
     }
 
     /// Puts substitutes in place of what was found.
     fn hide_found(&mut self, scope: Scope) {
+        if self.state.found.is_empty() {
+            return;
+        }
         let plan = Rc::clone(&self.state.plan);
         let mut found = std::mem::take(&mut self.state.found);
         for found in found.drain(..) {
@@ -198,4 +225,14 @@ impl Pass<'_> {
         escape(text.get(from..).unwrap_or_default(), out);
         Some(hidings().all(|hiding| hiding.is_unique()))
     }
+}
+
+/// Splits a block of whole characters off a longer text.
+fn split_block(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    if text.len() <= BLOCK {
+        return None;
+    }
+    let head = text.get(..=BLOCK)?;
+    let end = head.iter().rposition(|&byte| begins_character(byte))?;
+    text.split_at_checked(end)
 }
