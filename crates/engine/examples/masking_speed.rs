@@ -1,4 +1,4 @@
-//! How fast bodies are masked: `cargo run --release -p tracegate-engine --example masking_speed`.
+//! How fast bodies are masked: `cargo run --release -p tracegate-engine --example masking_speed [which]`.
 //!
 //! Prints MB/s of the best of several runs over chat completions of about 2 MB, in chunks of 16 KiB.
 
@@ -35,6 +35,9 @@ fn main() {
 }
 
 fn run(name: &str, rules: &[MaskRule], body: &str) {
+    if std::env::args().nth(1).is_some_and(|only| only != name) {
+        return;
+    }
     let choices: Vec<_> = built_in_names().map(DetectorChoice::BuiltIn).collect();
     let Ok(set) = detectors(&choices) else {
         return println!("{name}: the detectors cannot be built");

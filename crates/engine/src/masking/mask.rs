@@ -24,8 +24,11 @@ use super::report::{Tally, Trail};
 use super::tape::{Reel, Tape};
 use super::text::Text;
 
+use names::CleanNames;
+
 mod children;
 mod found;
+mod names;
 mod tokens;
 mod whole;
 
@@ -65,6 +68,7 @@ struct State {
     text: Text,
     scanner: Scanner,
     found: Vec<Found>,
+    clean_names: CleanNames,
     /// Names that were masked so far; tells them apart.
     masked_names: u32,
 }
@@ -132,6 +136,7 @@ impl BodyMasker {
                 text: Text::default(),
                 scanner: Scanner::new(),
                 found: Vec::new(),
+                clean_names: CleanNames::default(),
                 masked_names: 0,
             },
             failed: None,

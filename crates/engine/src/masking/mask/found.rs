@@ -145,7 +145,13 @@ impl Pass<'_> {
     /// Masks the name of a member. A masked name gets a number, because two names that look the same
     /// afterwards must not become one; hashes differ by themselves.
     pub(super) fn mask_name(&mut self, name: &[u8], raw: Range<u64>, scope: Scope) {
+        if self.state.clean_names.contains(name, scope.detectors) {
+            return;
+        }
         let Some(unique) = self.mask_whole(name, raw.start, scope) else {
+            if self.state.swallow.is_none() {
+                self.state.clean_names.insert(name, scope.detectors);
+            }
             return;
         };
         if !unique {
