@@ -17,6 +17,8 @@ use std::ptr::{NonNull, null, null_mut};
 use tracegate_engine::Timestamp;
 use tracegate_engine::http::HeaderMap;
 
+use crate::pairs;
+
 /// Why a hostcall did not do what it should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
@@ -258,12 +260,12 @@ pub(crate) fn set_property(name: &str, value: &[u8]) -> Result<(), Status> {
 
 /// All headers of a map, in the buffer in which the proxy returned them.
 pub(crate) fn headers(map: Map) -> Result<HeaderMap, Status> {
-    let mut pairs = Returned::new();
+    let mut buffer = Returned::new();
     // SAFETY: the pointers are those of live variables.
     Status::check(unsafe {
-        proxy_get_header_map_pairs(map as u32, &raw mut pairs.data, &raw mut pairs.size)
+        proxy_get_header_map_pairs(map as u32, &raw mut buffer.data, &raw mut buffer.size)
     })?;
-    index_pairs(pairs.into_bytes()).ok_or(Status::Malformed)
+    pairs::index(buffer.into_bytes()).ok_or(Status::Malformed)
 }
 
 /// Replaces every header of that name by one.
@@ -284,47 +286,6 @@ pub(crate) fn set_header(map: Map, name: &str, value: &str) -> Result<(), Status
 pub(crate) fn remove_header(map: Map, name: &str) -> Result<(), Status> {
     // SAFETY: the pointer is that of a live slice.
     Status::check(unsafe { proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len()) })
-}
-
-/// Reads the ABI's form of a list of pairs: their count, the lengths of each name and value, then
-/// the names and values, each followed by a zero byte. All numbers are `u32`, little endian.
-fn index_pairs(buffer: Vec<u8>) -> Option<HeaderMap> {
-    const WORD: u32 = 4;
-    if buffer.is_empty() {
-        return Some(HeaderMap::default());
-    }
-    let word = |at: u32| {
-        let bytes = buffer.get(at as usize..)?.first_chunk()?;
-        Some(u32::from_le_bytes(*bytes))
-    };
-    let count = word(0)?;
-    let mut text = count.checked_mul(2 * WORD)?.checked_add(WORD)?;
-    // Also bounds what the next line allocates.
-    buffer.get(..text as usize)?;
-    let mut entries = Vec::with_capacity(count as usize);
-    let mut put = |length: u32| -> Option<Range<u32>> {
-        let range = text..text.checked_add(length)?;
-        text = range.end.checked_add(1)?;
-        (text as usize <= buffer.len()).then_some(range)
-    };
-    for at in (WORD..).step_by(2 * WORD as usize).take(count as usize) {
-        entries.push((put(word(at)?)?, put(word(at + WORD)?)?));
-    }
-    Some(HeaderMap::from_parts(buffer, entries))
-}
-
-/// Writes that form.
-fn write_pairs<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Vec<u8> {
-    let mut bytes = (pairs.clone().count() as u32).to_le_bytes().to_vec();
-    for (name, value) in pairs.clone() {
-        bytes.extend_from_slice(&(name.len() as u32).to_le_bytes());
-        bytes.extend_from_slice(&(value.len() as u32).to_le_bytes());
-    }
-    for text in pairs.flat_map(|(name, value)| [name, value]) {
-        bytes.extend_from_slice(text.as_bytes());
-        bytes.push(0);
-    }
-    bytes
 }
 
 // === Bodies ===
@@ -386,7 +347,7 @@ pub(crate) fn reply<'a>(
     body: &[u8],
 ) -> Result<(), Status> {
     const NO_GRPC_STATUS: i32 = -1;
-    let headers = write_pairs(headers);
+    let headers = pairs::write(headers);
     // SAFETY: all pointers are those of live slices.
     Status::check(unsafe {
         proxy_send_local_response(
@@ -409,8 +370,8 @@ pub(crate) fn call<'a>(
     headers: impl Iterator<Item = (&'a str, &'a str)> + Clone,
     timeout_ms: u32,
 ) -> Result<u32, Status> {
-    let headers = write_pairs(headers);
-    let trailers = write_pairs(std::iter::empty());
+    let headers = pairs::write(headers);
+    let trailers = pairs::write(std::iter::empty());
     let mut token = 0;
     // SAFETY: all pointers are those of live slices and variables; a null body has length 0.
     Status::check(unsafe {

@@ -1,7 +1,7 @@
 //! The proxy-wasm adapter: callbacks of the proxy become events of the engine, the engine's effects
 //! become calls to the proxy. It decides nothing.
 //!
-//! - `host`: the proxy's functions, without panics. `callbacks`: what the proxy calls.
+//! - `host`: the proxy's functions, without panics; `pairs`: its form of headers. `callbacks`: what the proxy calls.
 //! - `filter`: the state of one VM: plugins, their root contexts, their streams.
 //! - `stream`: one exchange. Read it together with `tracegate_engine::exchange`.
 //! - `signature`: the proxy's own signature verification. `meters`: its metrics.
@@ -14,5 +14,6 @@ mod callbacks;
 mod filter;
 mod host;
 mod meters;
+mod pairs;
 mod signature;
 mod stream;

@@ -22,6 +22,7 @@ mod pipe;
 mod process;
 mod signature;
 mod stream;
+mod traffic;
 mod vm;
 mod wasi;
 
