@@ -36,7 +36,7 @@ pub use proc::Usage;
 use admin::Admin;
 
 /// How long Envoy may take to become ready, write a log line or reach a count.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running Envoy. Dropping it ends it.
 pub struct Envoy {
