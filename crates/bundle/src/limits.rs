@@ -271,6 +271,13 @@ fn detectors(set: &DetectorSet) -> Check {
             is_replacement(&detector.token),
             "a replacement that needs an escape",
         )?;
+        if let Some(lead) = &detector.lead {
+            let class = !lead.class.is_empty() && lead.class.is_ascii();
+            holds(
+                class && lead.max <= MAX_MATCH,
+                "a detector that looks back in a way that makes no sense",
+            )?;
+        }
     }
     Ok(())
 }

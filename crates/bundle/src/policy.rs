@@ -27,7 +27,7 @@ pub struct Bundle {
     pub source: String,
     /// Who issues the tokens that callers present.
     pub providers: Vec<Provider>,
-    /// The back ends, most specific host first.
+    /// The back ends. A request belongs to the one with the most specific matching host.
     pub connections: Vec<Connection>,
     /// All detectors that any connection uses, in one automaton.
     pub detectors: DetectorSet,
@@ -211,6 +211,19 @@ pub enum HostMatch {
     Suffix(String),
     /// Every host.
     Any,
+}
+
+impl HostMatch {
+    /// Orders patterns that match the same host: an exact one beats a suffix, a longer suffix a
+    /// shorter one, and every suffix beats [`HostMatch::Any`].
+    #[must_use]
+    pub fn specificity(&self) -> usize {
+        match self {
+            Self::Exact(_) => usize::MAX,
+            Self::Suffix(text) => text.len(),
+            Self::Any => 0,
+        }
+    }
 }
 
 /// What a rule does with the requests that it matches.

@@ -76,16 +76,19 @@ impl Policy {
         &self.digest
     }
 
-    /// Index of the connection that a host (lower case, without port) belongs to. The bundle lists
-    /// connections so that the first match is the most specific one.
+    /// Index of the connection that a host (lower case, without port) belongs to: the one whose
+    /// matching pattern is the most specific.
     #[must_use]
     pub fn connection(&self, host: &str) -> Option<usize> {
-        self.bundle.connections.iter().position(|connection| {
-            connection
-                .hosts
-                .iter()
-                .any(|pattern| matching::host(pattern, host))
-        })
+        let connections = self.bundle.connections.iter().enumerate();
+        connections
+            .flat_map(|(index, connection)| {
+                let patterns = connection.hosts.iter();
+                patterns.map(move |pattern| (index, pattern))
+            })
+            .filter(|(_, pattern)| matching::host(pattern, host))
+            .max_by_key(|(_, pattern)| pattern.specificity())
+            .map(|(index, _)| index)
     }
 
     /// What was prepared for the connection with that index.

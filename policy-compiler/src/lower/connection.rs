@@ -42,23 +42,10 @@ pub(super) fn connections(
         out,
     );
     unique_hosts(list, out);
-    let mut connections: Vec<Connection> = list
-        .items
+    list.items
         .iter()
         .map(|connection| lower(connection, &spec.jwt_rules, patterns, out))
-        .collect();
-    // Stable, so that the order of the file decides among equals.
-    connections.sort_by_key(|connection| connection.hosts.iter().map(generality).min());
-    connections
-}
-
-/// Orders hosts: exact ones, then suffixes from the longest, then every host.
-fn generality(host: &HostMatch) -> usize {
-    match host {
-        HostMatch::Exact(_) => 0,
-        HostMatch::Suffix(text) => usize::MAX - 1 - text.len(),
-        HostMatch::Any => usize::MAX,
-    }
+        .collect()
 }
 
 fn unique_names<'a>(

@@ -1,6 +1,6 @@
 use super::*;
 use crate::fixture::{automaton, bundle};
-use crate::policy::{ExpressionId, Step, StringMatch};
+use crate::policy::{ExpressionId, Lead, Step, StringMatch};
 
 /// The bundle of the fixture after a change, checked.
 fn after(change: impl FnOnce(&mut Bundle)) -> Check {
@@ -167,4 +167,21 @@ fn a_list_of_values_is_bounded() {
         bundle.connections[0].rules[0].when[0].values = vec![value; MAX_ENTRIES + 1];
     });
     assert_eq!(check, Err(LoadError::Limit("values")));
+}
+
+#[test]
+fn a_detector_looks_back_for_a_bounded_run_of_ascii() {
+    let lead = |class: &str, max| {
+        after(|bundle| {
+            let class = class.to_owned();
+            bundle.detectors.detectors[0].lead = Some(Lead { class, max });
+        })
+    };
+    assert_eq!(lead("abc", 64), Ok(()));
+    let refused = Err(LoadError::Invalid(
+        "a detector that looks back in a way that makes no sense",
+    ));
+    assert_eq!(lead("", 64), refused);
+    assert_eq!(lead("é", 64), refused);
+    assert_eq!(lead("abc", MAX_MATCH + 1), refused);
 }

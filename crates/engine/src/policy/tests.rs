@@ -3,7 +3,7 @@
 use ed25519_dalek::SigningKey;
 use tracegate_bundle::Bundle;
 use tracegate_bundle::dsse::{Envelope, TrustKeys, trust_entry};
-use tracegate_bundle::policy::{DetectorSet, FORMAT};
+use tracegate_bundle::policy::{Connection, DetectorSet, FORMAT, HostMatch};
 
 use super::{Loaded, PolicySlot};
 use crate::Timestamp;
@@ -158,6 +158,54 @@ fn whether_a_configuration_is_malformed_depends_on_its_bytes_alone() {
         for floor in [0, 3, u64::MAX] {
             assert!(!malformed(slot().offer(&valid, floor, now)));
             assert!(malformed(slot().offer(&valid[1..], floor, now)));
+        }
+    }
+}
+
+/// A connection to these hosts.
+fn connection(hosts: Vec<HostMatch>) -> Connection {
+    Connection {
+        name: "connection".to_owned(),
+        hosts,
+        supplier: None,
+        providers: Vec::new(),
+        allow_missing: true,
+        forward_subject: false,
+        max_request_body: 0,
+        pass_types: Vec::new(),
+        rules: Vec::new(),
+        masks: Vec::new(),
+    }
+}
+
+#[test]
+fn a_host_belongs_to_the_most_specific_pattern_whatever_the_order_of_connections() {
+    let suffix = |text: &str| HostMatch::Suffix(text.to_owned());
+    let exact = |text: &str| HostMatch::Exact(text.to_owned());
+    // The first connection has the most and the least specific pattern at once.
+    let connections = [
+        connection(vec![exact("api.corp.example"), HostMatch::Any]),
+        connection(vec![suffix(".example")]),
+        connection(vec![suffix(".corp.example")]),
+    ];
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [1, 0, 2]] {
+        let bundle = Bundle {
+            connections: order
+                .map(|index: usize| connections[index].clone())
+                .to_vec(),
+            ..bundle(1, None)
+        };
+        let mut slot = slot();
+        slot.offer(&configuration(&bundle, &key(1)), 0, NOW);
+        let policy = slot.enforced(NOW).unwrap();
+        for (host, expected) in [
+            ("api.corp.example", 0),
+            ("web.corp.example", 2),
+            ("web.example", 1),
+            ("elsewhere.test", 0),
+        ] {
+            let found = policy.connection(host).map(|index| order[index]);
+            assert_eq!(found, Some(expected), "{host} in {order:?}");
         }
     }
 }
