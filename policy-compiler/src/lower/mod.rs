@@ -65,8 +65,8 @@ fn revision(document: &Document, options: &Options, out: &mut Diagnostics) -> u6
     let message = "the policy has no revision; the bundle gets revision 1";
     out.push(
         Diagnostic::new(Code::NoRevision, Span::default(), message).help(
-            "a filter refuses to go back to a smaller revision; give every release a larger one \
-                 with `--revision` or `metadata.revision`",
+            "a filter replaces the policy that it runs only by one with a larger revision; count the \
+             releases with `metadata.revision` or `--revision`",
         ),
     );
     1
