@@ -267,7 +267,7 @@ impl Exchange {
         match identity.authenticate(&pending.headers, connection, may_wait, now, metrics) {
             Authentication::Verified(principal) => Ok(Some(Some(principal))),
             Authentication::Anonymous => Ok(Some(None)),
-            Authentication::Refused { refusal, .. } => Err(refusal.into()),
+            Authentication::Refused(refusal) => Err(refusal.into()),
             Authentication::Pending(provider) => {
                 identity.wait(provider, self.id, now, metrics)?;
                 Ok(None)

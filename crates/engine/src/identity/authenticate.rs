@@ -20,9 +20,6 @@ use crate::http::HeaderMap;
 use crate::metrics::{Metric, Metrics};
 use crate::refusal::Refusal;
 
-/// How much of an unverified `iss` is reported, in bytes.
-const MAX_CLAIMED_ISSUER: usize = 256;
-
 /// A token, and the providers of the connection that take one from where it was.
 struct Presented<'r> {
     token: &'r [u8],
@@ -42,17 +39,12 @@ impl Identity {
         now: Timestamp,
         metrics: &mut Metrics,
     ) -> Authentication {
-        let mut claimed_issuer = None;
-        match self.decide(headers, connection, now, metrics, &mut claimed_issuer) {
-            Ok(Authentication::Pending(_)) if !may_wait => Authentication::Refused {
-                refusal: Refusal::JwksUnavailable,
-                claimed_issuer,
-            },
+        match self.decide(headers, connection, now, metrics) {
+            Ok(Authentication::Pending(_)) if !may_wait => {
+                Authentication::Refused(Refusal::JwksUnavailable)
+            }
             Ok(decided) => decided,
-            Err(refusal) => Authentication::Refused {
-                refusal,
-                claimed_issuer,
-            },
+            Err(refusal) => Authentication::Refused(refusal),
         }
     }
 
@@ -62,7 +54,6 @@ impl Identity {
         connection: &Connection,
         now: Timestamp,
         metrics: &mut Metrics,
-        claimed_issuer: &mut Option<String>,
     ) -> Result<Authentication, Refusal> {
         let Presented { token, trusted } = match self.token(headers, connection)? {
             Some(presented) => presented,
@@ -79,8 +70,8 @@ impl Identity {
             1,
         );
         match known {
-            Some((provider, known)) => self.again(provider, &known, now, claimed_issuer),
-            None => self.first_time(&compact, digest, &trusted, now, claimed_issuer),
+            Some((provider, known)) => self.again(provider, &known, now),
+            None => self.first_time(&compact, digest, &trusted, now),
         }
     }
 
@@ -90,13 +81,10 @@ impl Identity {
         provider: usize,
         known: &Verified,
         now: Timestamp,
-        claimed_issuer: &mut Option<String>,
     ) -> Result<Authentication, Refusal> {
         let bound = self.providers.get(provider).ok_or(Refusal::JwtIssuer)?;
         let principal = &known.claims.principal;
-        bound
-            .accepts(known.kind, &known.claims, now)
-            .inspect_err(|_| *claimed_issuer = Some(cut(&principal.issuer)))?;
+        bound.accepts(known.kind, &known.claims, now)?;
         Ok(Authentication::Verified(Rc::clone(principal)))
     }
 
@@ -107,7 +95,6 @@ impl Identity {
         digest: [u8; 32],
         trusted: &[usize],
         now: Timestamp,
-        claimed_issuer: &mut Option<String>,
     ) -> Result<Authentication, Refusal> {
         let header = compact.header()?;
         let accepted = |provider: &usize| self.accepts_algorithm(*provider, header.kind.algorithm);
@@ -116,7 +103,6 @@ impl Identity {
         }
         let members = compact.payload()?;
         let issuer = claims::issuer(&members)?;
-        *claimed_issuer = Some(cut(issuer));
         let provider = self.issuer(trusted, issuer).ok_or(Refusal::JwtIssuer)?;
         let bound = self.providers.get(provider).ok_or(Refusal::JwtIssuer)?;
         let claims = Claims::read(members)?;
@@ -242,16 +228,4 @@ impl Bound {
         }
         claims.check(&self.provider, now)
     }
-}
-
-/// The beginning of a text, cut between characters.
-fn cut(text: &str) -> String {
-    let mut out = String::new();
-    for character in text.chars() {
-        if out.len() + character.len_utf8() > MAX_CLAIMED_ISSUER {
-            break;
-        }
-        out.push(character);
-    }
-    out
 }

@@ -60,13 +60,7 @@ pub enum Authentication {
     /// It carries no token and need not.
     Anonymous,
     /// It must not pass.
-    Refused {
-        /// Why.
-        refusal: Refusal,
-        /// What the token claims as `iss`, as far as it was read: for the record only, cut to 256
-        /// bytes. Nobody has verified it.
-        claimed_issuer: Option<String>,
-    },
+    Refused(Refusal),
     /// It cannot be decided until the keys of the provider with that index have come: either
     /// [`Identity::wait`] or refuse. Only if the caller may wait.
     Pending(usize),

@@ -12,7 +12,7 @@ fn code(answer: &Authentication) -> &'static str {
     match answer {
         Authentication::Verified(_) => "verified",
         Authentication::Anonymous => "anonymous",
-        Authentication::Refused { refusal, .. } => refusal.code(),
+        Authentication::Refused(refusal) => refusal.code(),
         Authentication::Pending(_) => "pending",
     }
 }

@@ -166,7 +166,7 @@ impl Process {
                 .authenticate(&headers, &self.connection, first, now, &mut vm.metrics);
         let outcome = match answer {
             Authentication::Verified(_) => Ok(()),
-            Authentication::Refused { refusal, .. } => Err(refusal),
+            Authentication::Refused(refusal) => Err(refusal),
             Authentication::Anonymous => panic!("no token is not in question"),
             Authentication::Pending(provider) => {
                 match vm.identity.wait(provider, id, now, &mut vm.metrics) {

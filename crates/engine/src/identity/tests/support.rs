@@ -342,7 +342,7 @@ impl Gate {
         let value = format!("Bearer {token}");
         match self.authenticate(&[("authorization", &value)]) {
             Authentication::Verified(principal) => Ok(principal),
-            Authentication::Refused { refusal, .. } => Err(refusal),
+            Authentication::Refused(refusal) => Err(refusal),
             other => panic!("{other:?}"),
         }
     }
