@@ -15,6 +15,7 @@ mod fields;
 mod found;
 mod properties;
 mod reference;
+mod tree;
 
 pub(super) const KEY: &[u8] = b"a key for tests";
 

@@ -168,10 +168,13 @@ fn cut<'a>(bytes: &'a [u8], cuts: &[prop::sample::Index]) -> Vec<&'a [u8]> {
     chunks
 }
 
+/// `PROPTEST_CASES` asks for more.
 fn config() -> ProptestConfig {
-    ProptestConfig::with_cases(
-        std::env::var("MASK_CASES").map_or(600, |cases| cases.parse().unwrap()),
-    )
+    let config = ProptestConfig::default();
+    ProptestConfig {
+        cases: config.cases.max(600),
+        ..config
+    }
 }
 
 proptest! {
