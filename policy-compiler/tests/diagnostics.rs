@@ -103,7 +103,7 @@ fn with_findings(examples: &str) -> String {
 #[test]
 fn every_example_has_exactly_the_findings_that_stand_below_it() {
     let actual = with_findings(EXAMPLES);
-    if std::env::var_os("BLESS").is_some() {
+    if std::env::var_os("UPDATE_DOCS").is_some() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/diagnostics.md");
         std::fs::write(path, &actual).unwrap();
         return;

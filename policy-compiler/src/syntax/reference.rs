@@ -4,10 +4,13 @@ use super::Document;
 use super::decode::{Mapping, Presence};
 use crate::diagnostic::Code;
 
-/// The reference in Markdown: every mapping with its fields, and every diagnostic.
+/// What stands before the reference: how a policy is used and what it means.
+const INTRODUCTION: &str = include_str!("reference.md");
+
+/// The page `docs/policy.md`: an introduction, every mapping with its fields, every diagnostic.
 #[must_use]
 pub fn markdown() -> String {
-    let mut out = String::new();
+    let mut out = INTRODUCTION.to_owned();
     let mut listed: Vec<&'static Mapping> = vec![Document::MAPPING];
     let mut next = 0;
     while let Some(&mapping) = listed.get(next) {
@@ -67,7 +70,7 @@ fn line(comment: &str) -> String {
 }
 
 fn codes(out: &mut String) {
-    out.push_str("## Diagnostics\n\n| code | severity | meaning |\n|---|---|---|\n");
+    out.push_str("## Diagnostics\n\nA code keeps its meaning for ever. Warnings do not stop a build.\n\n| code | severity | meaning |\n|---|---|---|\n");
     for code in Code::ALL {
         let severity = code.severity().as_str();
         out.push_str(&format!("| {code} | {severity} | {} |\n", code.meaning()));

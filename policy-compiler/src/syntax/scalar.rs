@@ -166,7 +166,7 @@ impl Duration {
 
 impl Decode for Duration {
     fn shape() -> Shape {
-        Shape::words("duration (`500ms`, `25s`, `15m`, `1h30m`)")
+        Shape::words("duration (`25s`, `1h30m`)")
     }
 
     fn decode(node: &Node, out: &mut Diagnostics) -> Option<Self> {
