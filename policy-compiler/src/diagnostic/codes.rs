@@ -120,7 +120,7 @@ codes! {
     NeverMatches = "TG0307", Error;
     /// A `key` that is not an attribute of a request.
     UnknownAttribute = "TG0308", Error;
-    /// A condition that compares with nothing.
+    /// A condition, source or operation that compares with nothing.
     EmptyCondition = "TG0309", Error;
     /// A regular expression that cannot be compiled.
     Expression = "TG0310", Error;

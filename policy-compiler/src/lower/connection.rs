@@ -256,16 +256,58 @@ fn entries<T, U>(list: &List<T>, out: &mut Diagnostics, lower: impl Fn(&T) -> U)
     list.items.iter().map(lower).collect()
 }
 
-fn source(source: &syntax::Source, out: &mut Diagnostics) -> Source {
-    Source {
-        principals: entries(&source.principals, out, StringMatch::clone),
-        not_principals: entries(&source.not_principals, out, StringMatch::clone),
-        request_principals: entries(&source.request_principals, out, StringMatch::clone),
-        not_request_principals: entries(&source.not_request_principals, out, StringMatch::clone),
+/// Reports a source or operation without a field: it would match everything, and does not look so.
+fn compares(any: bool, what: &str, span: Span, out: &mut Diagnostics) {
+    if !any {
+        let message = format!("the {what} compares with nothing");
+        let help = format!("set one of its fields, or delete the entry to match every {what}");
+        out.push(Diagnostic::new(Code::EmptyCondition, span, message).help(help));
     }
 }
 
-fn operation(operation: &syntax::Operation, out: &mut Diagnostics) -> Operation {
+fn source(source: &Spanned<syntax::Source>, out: &mut Diagnostics) -> Source {
+    let Spanned {
+        value: source,
+        span,
+    } = source;
+    let lists = [
+        &source.principals,
+        &source.not_principals,
+        &source.request_principals,
+        &source.not_request_principals,
+    ];
+    compares(
+        !lists.iter().all(|list| list.is_empty()),
+        "source",
+        *span,
+        out,
+    );
+    let [
+        principals,
+        not_principals,
+        request_principals,
+        not_request_principals,
+    ] = lists.map(|list| entries(list, out, StringMatch::clone));
+    Source {
+        principals,
+        not_principals,
+        request_principals,
+        not_request_principals,
+    }
+}
+
+fn operation(operation: &Spanned<syntax::Operation>, out: &mut Diagnostics) -> Operation {
+    let Spanned {
+        value: operation,
+        span,
+    } = operation;
+    let any = !operation.hosts.is_empty()
+        || !operation.not_hosts.is_empty()
+        || !operation.methods.is_empty()
+        || !operation.not_methods.is_empty()
+        || !operation.paths.is_empty()
+        || !operation.not_paths.is_empty();
+    compares(any, "operation", *span, out);
     Operation {
         hosts: entries(&operation.hosts, out, |host| host.0.clone()),
         not_hosts: entries(&operation.not_hosts, out, |host| host.0.clone()),

@@ -153,7 +153,7 @@ impl<T: Decode> Decode for NonEmpty<T> {
             let message = "the list has no entry";
             out.push(
                 Diagnostic::new(Code::EmptyList, node.span, message)
-                    .help("an empty list would match nothing; add an entry"),
+                    .help("add an entry, or delete the field if it may be left out"),
             );
             return None;
         }
@@ -338,17 +338,18 @@ impl<'a> Fields<'a> {
             .or_else(|| T::decode(&implied, self.out))
     }
 
-    /// A list that is empty when it is left out.
+    /// A list that is empty when it is left out. One that is there and has no entry is refused: as a
+    /// part of a rule it would match everything, and a template that lost its values looks like that.
     pub(crate) fn list<T: Decode>(&mut self, name: &str) -> Option<List<T>> {
-        let node = self.find(name);
-        Some(match node {
-            None => List::default(),
-            Some(node) => List::decode(node, self.out).unwrap_or(List {
-                items: Vec::new(),
-                span: node.span,
-                complete: false,
-            }),
-        })
+        let Some(node) = self.find(name) else {
+            return Some(List::default());
+        };
+        let list = NonEmpty::decode(node, self.out).map(|NonEmpty(list)| list);
+        Some(list.unwrap_or(List {
+            items: Vec::new(),
+            span: node.span,
+            complete: false,
+        }))
     }
 }
 

@@ -47,8 +47,8 @@ mapping! {
     struct Metadata = "metadata" {
         /// The name of the policy, on every record.
         required name: Name = "name";
-        /// The number of this release. It must grow: a filter refuses a bundle with a smaller number
-        /// than the one that it runs. `policy-compiler build --revision` overrides it.
+        /// The number of this release: a filter replaces the policy that it runs only by one with a
+        /// larger number. `policy-compiler build --revision` overrides it.
         optional revision: Option<Spanned<u64>> = "revision";
     }
 
@@ -155,7 +155,7 @@ mapping! {
     /// One entry of `from`.
     struct From = "from" {
         /// The source.
-        required source: Source = "source";
+        required source: Spanned<Source> = "source";
     }
 
     /// Who asks. All fields that are set must match; each lists alternatives.
@@ -173,7 +173,7 @@ mapping! {
     /// One entry of `to`.
     struct To = "to" {
         /// The operation.
-        required operation: Operation = "operation";
+        required operation: Spanned<Operation> = "operation";
     }
 
     /// What is asked. All fields that are set must match; each lists alternatives.
