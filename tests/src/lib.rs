@@ -21,6 +21,8 @@ pub mod envoy;
 #[cfg(feature = "wasm-host")]
 pub mod host;
 pub mod http;
+pub mod module;
+pub mod proxy;
 pub mod scenario;
 pub mod standins;
 

@@ -6,8 +6,10 @@
     reason = "a test fails by panicking and says what it ran"
 )]
 
+use tracegate_tests::drivers::envoy::Envoy;
 use tracegate_tests::drivers::native::Native;
 use tracegate_tests::drivers::wasm::Wasm;
+use tracegate_tests::envoy::versions;
 use tracegate_tests::scenario::format::files;
 use tracegate_tests::scenario::run::{Report, Stage};
 
@@ -40,4 +42,12 @@ fn every_scenario_holds_for_the_engine_alone() {
 #[test]
 fn every_scenario_holds_for_the_compiled_filter() {
     play_all(|stage| stage.play(&mut Wasm::open(&stage.setup)));
+}
+
+#[test]
+fn every_scenario_holds_for_a_real_envoy() {
+    for version in versions() {
+        println!("Envoy {version}");
+        play_all(|stage| stage.play(&mut Envoy::open(&stage.setup, &version)));
+    }
 }

@@ -4,6 +4,7 @@
 //! back end will answer) and tells the [`Outcome`] as client, back end, access log and metrics saw
 //! it. Because all three tell the same kind of outcome, one expectation serves them all.
 
+pub mod envoy;
 pub mod native;
 #[cfg(feature = "wasm-host")]
 pub mod wasm;
@@ -14,6 +15,9 @@ use std::sync::Arc;
 use policy_compiler::Options;
 use policy_compiler::diagnostic::Style;
 use policy_compiler::keys::PrivateKey;
+use tracegate_bundle::Bundle;
+use tracegate_bundle::dsse::Envelope;
+use tracegate_bundle::policy::KeySource;
 
 use crate::http::{Received, Request, Response};
 use crate::standins::idp::Idp;
@@ -61,7 +65,11 @@ pub trait Driver {
 pub struct Setup {
     /// The policy, as its author wrote it.
     pub policy: String,
-    /// The plugin configuration: the signed bundle.
+    /// What it was compiled to.
+    pub bundle: Bundle,
+    /// The bundle, signed.
+    pub envelope: Envelope,
+    /// The plugin configuration: the signed bundle in JSON.
     pub configuration: Vec<u8>,
     /// The value of `TRACEGATE_TRUST_KEYS`.
     pub trust_keys: String,
@@ -85,17 +93,46 @@ impl Setup {
         idps: BTreeMap<String, Arc<Idp>>,
     ) -> Result<Self, String> {
         let key = PrivateKey::generate().expect("random numbers");
+        Self::compile_with(&key, name, policy, idps)
+    }
+
+    /// The same, signed with that key.
+    ///
+    /// # Errors
+    /// As [`Setup::compile`].
+    ///
+    /// # Panics
+    /// Never: a new envelope has room for a signature.
+    pub fn compile_with(
+        key: &PrivateKey,
+        name: &str,
+        policy: &str,
+        idps: BTreeMap<String, Arc<Idp>>,
+    ) -> Result<Self, String> {
         let compiled = policy_compiler::compile(policy, name, &Options::default())
             .map_err(|findings| findings.to_human(Style::Plain))?;
         let envelope = key.seal(&compiled.bundle).expect("a new envelope has room");
         let configuration = serde_json::json!({ "bundle": envelope });
         Ok(Self {
             policy: policy.to_owned(),
+            bundle: compiled.bundle,
+            envelope,
             configuration: configuration.to_string().into_bytes(),
             trust_keys: key.trust_entry(),
             hash_key: b"a key that is used in tests only".to_vec(),
             idps,
         })
+    }
+
+    /// Whether keys are fetched through that cluster.
+    #[must_use]
+    pub fn fetches_from(&self, name: &str) -> bool {
+        let remote =
+            |keys: &KeySource| matches!(keys, KeySource::Remote { cluster, .. } if cluster == name);
+        self.bundle
+            .providers
+            .iter()
+            .any(|provider| remote(&provider.keys))
     }
 }
 

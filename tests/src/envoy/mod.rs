@@ -27,6 +27,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+pub use binary::versions;
 pub use builder::{Builder, DEFAULT_VERSION, Runner};
 pub use container::engine_answers;
 pub use error::EnvoyError;
