@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 use tracegate_bundle::dsse::Envelope;
 use tracegate_tests::client;
 use tracegate_tests::envoy::{Builder, Envoy, Home, wait_for};
-use tracegate_tests::host::Module;
 use tracegate_tests::http::Request;
 use tracegate_tests::standins::server::{Answer, Message, Server};
 
@@ -62,7 +61,7 @@ fn options(home: &Home, engine: &Server) -> Options {
         access_log: Sink::File(file("audit.log")),
         request_log: Some(Sink::File(file("requests.log"))),
         ..Options::new(
-            Module::filter_path()
+            tracegate_tests::module::filter()
                 .canonicalize()
                 .unwrap()
                 .to_str()
@@ -72,7 +71,7 @@ fn options(home: &Home, engine: &Server) -> Options {
 }
 
 fn envoy(home: &Home, bootstrap: String) -> Builder {
-    let module = Module::filter_path().canonicalize().unwrap();
+    let module = tracegate_tests::module::filter();
     Envoy::builder(bootstrap).home(home).mount(module)
 }
 
