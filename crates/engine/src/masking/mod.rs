@@ -5,11 +5,11 @@
 //! came, and what leaves does not depend on how the body was cut into chunks: a byte is held back
 //! exactly as long as a byte that follows can still change its fate.
 //!
-//! - [`json`] turns bytes into tokens, [`paths`] follows them through the document.
-//! - [`mask`] joins the two with the detectors: start reading there.
-//! - [`detect`] finds personal data and secrets in text.
-//! - [`plan`] says which rule hides what, [`fill`] writes what stands in its place, [`tape`] copies the
-//!   bytes around it, [`text`] knows where in the body a character stands, and [`report`] counts what
+//! - `json` turns bytes into tokens, `paths` follows them through the document.
+//! - `mask` joins the two with the detectors: start reading there.
+//! - `detect` finds personal data and secrets in text.
+//! - `plan` says which rule hides what, `fill` writes what stands in its place, `tape` copies the
+//!   bytes around it, `text` knows where in the body a character stands, and `report` counts what
 //!   was hidden, and where.
 
 pub mod detect;
