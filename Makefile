@@ -27,7 +27,7 @@ test: ready ## set up what is missing and run every test
 	$(CARGO) test --workspace
 
 .PHONY: test-containers
-test-containers: ready ## run the tests on Envoy with Envoy in containers
+test-containers: ready ## run a few end-to-end tests with Envoy in containers
 	scripts/test-containers
 
 .PHONY: lint
