@@ -36,7 +36,7 @@ lint: ## formatting, clippy with the deny list, cargo-deny where it is installed
 
 .PHONY: bench
 bench: ready ## measure against jwt_authn and lua; writes bench/results.md
-	$(CARGO) run --release --package tracegate-bench
+	$(CARGO) run --package tracegate-bench
 
 .PHONY: filter
 filter: ## build the wasm module
