@@ -8,6 +8,8 @@ mod detectors;
 mod expression;
 mod pattern;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use catalogue::{BuiltIn, BuiltInLead, Example, built_in_names, built_ins};
 pub use detectors::{DetectorChoice, DetectorProblem, DetectorsError, MAX_DETECTORS, detectors};

@@ -38,29 +38,24 @@ impl<'a> Run<'a> {
     /// The detectors whose skeleton may begin with the byte at `index`.
     #[inline]
     fn may_begin(&self, index: usize, byte: u8) -> u64 {
-        let triggered = self.detectors.triggers(byte) & self.active;
-        if triggered == 0 {
-            return 0;
+        match self.detectors.triggers(byte) & self.active {
+            0 => 0,
+            triggered => triggered & self.detectors.may_begin_at(&self.window, index, byte),
         }
-        let left = self.detectors.may_begin(self.window.left_of(index), byte);
-        triggered & (left | self.detectors.leads())
     }
 
     /// The same, as far as the byte after it tells too, if that is there.
     #[inline]
     fn begins(&self, index: usize, byte: u8) -> u64 {
-        let detectors = self.detectors;
         let begins = self.may_begin(index, byte);
-        if begins == 0 {
-            return 0;
+        let next = self.window.bytes.get(index + 1);
+        if let (1.., Some(&next)) = (begins, next) {
+            let detectors = self.detectors;
+            let first = detectors.first(byte);
+            return begins
+                & (detectors.matches(first) | detectors.live(detectors.next(first, next)));
         }
-        let first = detectors.first(byte);
-        match self.window.bytes.get(index + 1) {
-            Some(&next) if detectors.matches(first) & begins == 0 => {
-                begins & detectors.live(detectors.next(first, next))
-            }
-            _ => begins,
-        }
+        begins
     }
 }
 
@@ -150,16 +145,23 @@ impl Candidates {
 
     /// Looks for the first candidate from `from` on. The index after its first byte.
     fn skip(&mut self, run: &Run<'_>, from: usize) -> usize {
-        for (index, &byte) in run.window.bytes.iter().enumerate().skip(from) {
+        let bytes = run.window.bytes;
+        let pairs = bytes.iter().zip(bytes.iter().skip(1));
+        for (index, (&byte, &next)) in pairs.enumerate().skip(from) {
+            if run.detectors.triggers_pair(byte, next) & run.active == 0 {
+                continue;
+            }
             let begins = run.begins(index, byte);
-            if begins != 0 {
-                self.begin(run, index, byte, begins);
-                if !self.threads.is_empty() {
-                    return index + 1;
-                }
+            if begins != 0 && self.begin(run, index, byte, begins) {
+                return index + 1;
             }
         }
-        run.window.bytes.len()
+        if let Some(index) = bytes.len().checked_sub(1).filter(|&last| last >= from)
+            && let Some(&byte) = bytes.last()
+        {
+            self.begin(run, index, byte, run.may_begin(index, byte));
+        }
+        bytes.len()
     }
 
     /// Steps a lone candidate until it dies or something happens that [`Candidates::step`] must see to.
@@ -197,11 +199,24 @@ impl Candidates {
     fn step(&mut self, run: &Run<'_>, index: usize, byte: u8, found: &mut Vec<Found>) {
         let offset = run.window.offset(index);
         self.settle_at_point(run, offset, !byte.is_ascii_digit());
-        self.settle_matches(run, index, byte);
-        let spans = &mut self.spans;
-        self.threads
-            .retain_mut(|thread| thread.step(run.detectors, byte, offset + 1, spans));
-        self.cover(run, offset, byte);
+        let ending = Ending::new(run, index, byte);
+        let mut swallowing = false;
+        self.threads.retain_mut(|thread| {
+            let ended = run.detectors.matches(thread.state) & thread.eligible & ending.may_end;
+            if ended != 0 {
+                ending.settle(
+                    run,
+                    thread.start,
+                    ended,
+                    &mut self.spans,
+                    &mut self.at_point,
+                );
+            }
+            let lives = thread.step(run.detectors, byte, offset + 1, &mut self.spans);
+            swallowing |= lives && thread.swallowing != 0;
+            lives
+        });
+        self.cover(run, offset, byte, swallowing);
         // What is lost must not depend on whether the next byte is there already.
         let begins = if self.threads.len() < MAX_THREADS / 2 {
             run.begins(index, byte)
@@ -233,33 +248,9 @@ impl Candidates {
         }
     }
 
-    /// Adds the matches that end to the left of `byte`.
-    fn settle_matches(&mut self, run: &Run<'_>, index: usize, byte: u8) {
-        let end = run.window.offset(index);
-        let may_end = run.detectors.may_end(byte);
-        let is_point = byte == b'.' && run.window.is_digit_before(index, 1);
-        for thread in &self.threads {
-            let ended = run.detectors.matches(thread.state) & thread.eligible & may_end;
-            if ended == 0 {
-                continue;
-            }
-            let now = if is_point {
-                ended & run.detectors.may_end_at_point()
-            } else {
-                ended
-            };
-            record(run, &mut self.spans, thread.start, end, now);
-            if ended != now {
-                self.at_point.push(AtPoint {
-                    start: thread.start,
-                    detectors: ended & !now,
-                });
-            }
-        }
-    }
-
-    /// Starts a candidate for the detectors in `begins`, and one more for each that has a lead.
-    fn begin(&mut self, run: &Run<'_>, index: usize, byte: u8, begins: u64) {
+    /// Starts a candidate for the detectors in `begins`, and one more for each that has a lead. Whether
+    /// there is any candidate then.
+    fn begin(&mut self, run: &Run<'_>, index: usize, byte: u8, begins: u64) -> bool {
         let leads = begins & run.detectors.leads();
         if begins != leads {
             self.push(run, index, byte, run.window.offset(index), begins & !leads);
@@ -269,6 +260,7 @@ impl Candidates {
                 self.push(run, index, byte, start, 1 << detector);
             }
         }
+        !self.threads.is_empty()
     }
 
     fn push(&mut self, run: &Run<'_>, index: usize, byte: u8, start: u64, eligible: u64) {
@@ -302,12 +294,11 @@ impl Candidates {
 
     /// Masks `byte` if a candidate that is too long or lost goes on with it. What is masked ends between
     /// characters, not within one.
-    fn cover(&mut self, run: &Run<'_>, offset: u64, byte: u8) {
+    fn cover(&mut self, run: &Run<'_>, offset: u64, byte: u8, swallowing: bool) {
         let within = is_continuation(byte);
         if !within {
             self.lost &= run.detectors.continues(byte);
         }
-        let swallowing = self.threads.iter().any(|thread| thread.swallowing != 0);
         self.covered = swallowing || self.lost != 0 || self.covered && within;
         if self.covered {
             self.spans.extend_last(offset + 1);
@@ -337,6 +328,53 @@ impl Candidates {
             .chain(at_point)
             .chain(lead)
             .fold(run.window.offset(index), u64::min)
+    }
+}
+
+/// The place before a byte, where matches may end.
+struct Ending {
+    offset: u64,
+    /// The detectors whose match may end here.
+    may_end: u64,
+    /// Those of them whose match may end here only if the byte, a `.`, is no decimal point.
+    unless_point: u64,
+}
+
+impl Ending {
+    fn new(run: &Run<'_>, index: usize, byte: u8) -> Self {
+        let may_be_point = byte == b'.' && run.window.is_digit_before(index, 1);
+        let at_point = if may_be_point {
+            run.detectors.may_end_at_point()
+        } else {
+            u64::MAX
+        };
+        Self {
+            offset: run.window.offset(index),
+            may_end: run.detectors.may_end(byte),
+            unless_point: !at_point,
+        }
+    }
+
+    /// Adds the matches of `detectors` that begin at `start` and end here.
+    fn settle(
+        &self,
+        run: &Run<'_>,
+        start: u64,
+        detectors: u64,
+        spans: &mut Spans,
+        at_point: &mut Vec<AtPoint>,
+    ) {
+        record(
+            run,
+            spans,
+            start,
+            self.offset,
+            detectors & !self.unless_point,
+        );
+        let detectors = detectors & self.unless_point;
+        if detectors != 0 {
+            at_point.push(AtPoint { start, detectors });
+        }
     }
 }
 

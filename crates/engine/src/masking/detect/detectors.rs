@@ -1,6 +1,6 @@
 //! The detectors of a bundle, with what the scanner needs to know about them worked out.
 
-use tracegate_bundle::automaton::{DEAD, State};
+use tracegate_bundle::automaton::{Automaton, DEAD, State};
 use tracegate_bundle::policy::{
     Boundary, Detector, DetectorSet, MAX_MATCH_LEN, Overlong, Validator,
 };
@@ -12,10 +12,14 @@ use super::window::{LeadRun, Neighbour, Window};
 #[derive(Clone, Debug)]
 pub struct Detectors {
     set: DetectorSet,
+    /// The automaton once more, with rows whose length is a power of two.
+    table: Table,
     /// Per state: what has matched, and what can still match.
     facts: Vec<Facts>,
     /// Per byte: the detectors whose skeleton may begin with it.
     triggers: Box<[u64; 256]>,
+    /// Per byte: the detectors whose skeleton may have it as its second byte, or has one byte.
+    seconds: Box<[u64; 256]>,
     /// Per byte: the state after it, from the start.
     first: Box<[State; 256]>,
     /// Per byte: the detectors whose skeleton may go on with it.
@@ -25,6 +29,8 @@ pub struct Detectors {
     /// Detectors with a lead.
     leads: u64,
     lead_runs: Vec<LeadRun>,
+    /// Per byte: the detectors with a lead that may end with it.
+    lead_ends: Box<[u64; 256]>,
     /// Detectors whose overlong candidates are masked.
     mask_overlong: u64,
     /// Detectors for which any text that the skeleton matches counts, so that of two candidates in the
@@ -36,6 +42,54 @@ pub struct Detectors {
 struct Facts {
     matches: u64,
     live: u64,
+}
+
+/// The transitions of an automaton, laid out so that a look-up is a shift and a load.
+#[derive(Clone, Debug)]
+struct Table {
+    classes: Box<[u8; 256]>,
+    /// The length of a row is 2 to the power of this.
+    shift: u32,
+    transitions: Vec<State>,
+}
+
+impl Table {
+    fn new(automaton: Option<&Automaton>) -> Self {
+        let mut classes = Box::new([0; 256]);
+        let mut columns: Vec<Vec<State>> = Vec::new();
+        let states = automaton.map_or(0, Automaton::len);
+        for (byte, class) in (0..=u8::MAX).zip(classes.iter_mut()) {
+            let states = (0..states).filter_map(|state| State::try_from(state).ok());
+            let column: Vec<State> = automaton
+                .map(|automaton| states.map(|state| automaton.next(state, byte)).collect())
+                .unwrap_or_default();
+            let known = columns.iter().position(|other| *other == column);
+            let index = known.unwrap_or(columns.len());
+            *class = u8::try_from(index).unwrap_or(u8::MAX);
+            if known.is_none() {
+                columns.push(column);
+            }
+        }
+        let width = columns.len().next_power_of_two();
+        let mut transitions = vec![DEAD; states * width];
+        for (index, row) in transitions.chunks_exact_mut(width).enumerate() {
+            for (next, column) in row.iter_mut().zip(&columns) {
+                *next = column.get(index).copied().unwrap_or(DEAD);
+            }
+        }
+        Self {
+            classes,
+            shift: width.trailing_zeros(),
+            transitions,
+        }
+    }
+
+    #[inline]
+    fn next(&self, state: State, byte: u8) -> State {
+        let class = self.classes.get(usize::from(byte)).copied().unwrap_or(0);
+        let index = usize::from(state) << self.shift | usize::from(class);
+        self.transitions.get(index).copied().unwrap_or(DEAD)
+    }
 }
 
 /// The detectors with each kind of boundary.
@@ -81,14 +135,17 @@ impl Detectors {
     pub fn new(set: DetectorSet) -> Self {
         let detectors = &set.detectors;
         let mut this = Self {
+            table: Table::new(set.automaton.as_ref()),
             facts: facts(&set),
             triggers: Box::new([0; 256]),
+            seconds: Box::new([0; 256]),
             first: Box::new([DEAD; 256]),
             continues: Box::new([0; 256]),
             left: Boundaries::new(detectors, |detector| detector.left),
             right: Boundaries::new(detectors, |detector| detector.right),
             leads: collect(detectors, |detector| detector.lead.is_some()),
             lead_runs: lead_runs(detectors),
+            lead_ends: Box::new([0; 256]),
             mask_overlong: collect(detectors, |detector| detector.overlong == Overlong::Mask),
             elder_suffices: collect(detectors, |detector| {
                 detector.validator == Validator::None && detector.overlong == Overlong::Mask
@@ -100,6 +157,10 @@ impl Detectors {
     }
 
     fn tabulate_bytes(&mut self) {
+        for (byte, lead_ends) in (0..=u8::MAX).zip(self.lead_ends.iter_mut()) {
+            let runs = self.lead_runs.iter().filter(|run| run.contains(byte));
+            *lead_ends = runs.fold(0, |all, run| all | 1 << run.detector);
+        }
         let Some(automaton) = &self.set.automaton else {
             return;
         };
@@ -112,6 +173,11 @@ impl Detectors {
         for (byte, (trigger, first)) in (0..=u8::MAX).zip(tables) {
             *first = automaton.next(automaton.start(), byte);
             *trigger = live(*first);
+        }
+        for (byte, second) in (0..=u8::MAX).zip(self.seconds.iter_mut()) {
+            *second = self.first.iter().fold(0, |all, &first| {
+                all | automaton.matches(first) | live(automaton.next(first, byte))
+            });
         }
         for (byte, continues) in (0..=u8::MAX).zip(self.continues.iter_mut()) {
             let states = (0..automaton.len()).filter_map(|state| State::try_from(state).ok());
@@ -127,10 +193,7 @@ impl Detectors {
 
     #[inline]
     pub(super) fn next(&self, state: State, byte: u8) -> State {
-        match &self.set.automaton {
-            Some(automaton) => automaton.next(state, byte),
-            None => DEAD,
-        }
+        self.table.next(state, byte)
     }
 
     /// What has matched in `state`.
@@ -153,6 +216,13 @@ impl Detectors {
     #[inline]
     pub(super) fn triggers(&self, byte: u8) -> u64 {
         self.triggers.get(usize::from(byte)).copied().unwrap_or(0)
+    }
+
+    /// The detectors whose skeleton may begin with these bytes, and perhaps some more.
+    #[inline]
+    pub(super) fn triggers_pair(&self, first: u8, second: u8) -> u64 {
+        let seconds = self.seconds.get(usize::from(second)).copied().unwrap_or(0);
+        self.triggers(first) & seconds
     }
 
     /// The state after the first byte of a skeleton.
@@ -178,9 +248,18 @@ impl Detectors {
         self.elder_suffices
     }
 
+    /// The detectors whose skeleton may begin at `index` with `byte`, by what stands before it.
+    #[inline]
+    pub(super) fn may_begin_at(&self, window: &Window<'_>, index: usize, byte: u8) -> u64 {
+        let before = window.before(index, 1).map(usize::from);
+        let leads = before.and_then(|before| self.lead_ends.get(before));
+        let without_lead = self.may_begin(window.left_of(index), byte) & !self.leads;
+        without_lead | leads.copied().unwrap_or(0)
+    }
+
     /// The detectors whose match may begin with `byte` to the right of `neighbour`.
     #[inline]
-    pub(super) fn may_begin(&self, neighbour: Neighbour, byte: u8) -> u64 {
+    fn may_begin(&self, neighbour: Neighbour, byte: u8) -> u64 {
         match neighbour {
             Neighbour::Point if !byte.is_ascii_digit() => self.left.beside(Neighbour::Other),
             neighbour => self.left.beside(neighbour),

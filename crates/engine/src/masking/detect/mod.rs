@@ -21,6 +21,8 @@ mod validate;
 mod window;
 
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod tests;
 
 pub use detectors::Detectors;

@@ -23,7 +23,7 @@ pub(super) struct LeadRun {
 }
 
 impl LeadRun {
-    fn contains(&self, byte: u8) -> bool {
+    pub(super) fn contains(&self, byte: u8) -> bool {
         byte.is_ascii() && self.class >> byte & 1 != 0
     }
 }
