@@ -7,6 +7,10 @@ CARGO ?= cargo
 export TRACEGATE_FILTER ?= $(CURDIR)/target/wasm32-wasip1/filter/tracegate_filter.wasm
 export TRACEGATE_ENVOY_DIR ?= $(CURDIR)/target/envoy
 
+# Cargo shows what it does when there is much to do.
+quiet = $(if $(wildcard $(1)),--quiet)
+RUN_DEMO = $(CARGO) run $(call quiet,target/debug/tracegate-demo) --package tracegate-demo
+
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -15,11 +19,11 @@ help: ## show this list
 
 .PHONY: demo
 demo: ready ## walk through the main job on a real Envoy, as a story
-	@$(CARGO) run --quiet --package tracegate-demo
+	@$(RUN_DEMO)
 
 .PHONY: up
 up: ready ## start the same and keep it running, with curl commands to try
-	@$(CARGO) run --quiet --package tracegate-demo -- up
+	@$(RUN_DEMO) -- up
 
 .PHONY: test
 test: ready ## set up what is missing and run every test
@@ -51,4 +55,4 @@ fuzz: ## list the fuzz targets and how to run one
 .PHONY: ready
 ready:
 	@scripts/setup
-	@scripts/build-filter --quiet
+	@scripts/build-filter $(call quiet,$(TRACEGATE_FILTER))
