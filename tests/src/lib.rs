@@ -42,3 +42,22 @@ pub fn runtime() -> &'static tokio::runtime::Runtime {
             .expect("a runtime can be started")
     })
 }
+
+/// Runs `last` when the user or the system wants the program to end (SIGINT, SIGTERM). Without it a
+/// program that is ended leaves its Envoy behind.
+///
+/// # Panics
+/// When the system takes no handler.
+pub fn on_interrupt(last: impl FnOnce() + Send + 'static) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let _guard = runtime().enter();
+    let mut interrupt = signal(SignalKind::interrupt()).expect("a handler of SIGINT");
+    let mut terminate = signal(SignalKind::terminate()).expect("a handler of SIGTERM");
+    runtime().spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        let _ = tokio::task::spawn_blocking(last).await;
+    });
+}
