@@ -1,10 +1,11 @@
 //! The detectors of a bundle, with what the scanner needs to know about them worked out.
 
-use tracegate_bundle::automaton::{Automaton, DEAD, State};
+use tracegate_bundle::automaton::{DEAD, State};
 use tracegate_bundle::policy::{
     Boundary, Detector, DetectorSet, MAX_MATCH_LEN, Overlong, Validator,
 };
 
+use super::table::Table;
 use super::validate;
 use super::window::{LeadRun, Neighbour, Window};
 
@@ -12,10 +13,7 @@ use super::window::{LeadRun, Neighbour, Window};
 #[derive(Clone, Debug)]
 pub struct Detectors {
     set: DetectorSet,
-    /// The automaton once more, with rows whose length is a power of two.
     table: Table,
-    /// Per state: what has matched, and what can still match.
-    facts: Vec<Facts>,
     /// Per byte: the detectors whose skeleton may begin with it.
     triggers: Box<[u64; 256]>,
     /// Per byte: the detectors whose skeleton may have it as its second byte, or has one byte.
@@ -36,60 +34,6 @@ pub struct Detectors {
     /// Detectors for which any text that the skeleton matches counts, so that of two candidates in the
     /// same state the earlier one covers what the later one finds.
     elder_suffices: u64,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Facts {
-    matches: u64,
-    live: u64,
-}
-
-/// The transitions of an automaton, laid out so that a look-up is a shift and a load.
-#[derive(Clone, Debug)]
-struct Table {
-    classes: Box<[u8; 256]>,
-    /// The length of a row is 2 to the power of this.
-    shift: u32,
-    transitions: Vec<State>,
-}
-
-impl Table {
-    fn new(automaton: Option<&Automaton>) -> Self {
-        let mut classes = Box::new([0; 256]);
-        let mut columns: Vec<Vec<State>> = Vec::new();
-        let states = automaton.map_or(0, Automaton::len);
-        for (byte, class) in (0..=u8::MAX).zip(classes.iter_mut()) {
-            let states = (0..states).filter_map(|state| State::try_from(state).ok());
-            let column: Vec<State> = automaton
-                .map(|automaton| states.map(|state| automaton.next(state, byte)).collect())
-                .unwrap_or_default();
-            let known = columns.iter().position(|other| *other == column);
-            let index = known.unwrap_or(columns.len());
-            *class = u8::try_from(index).unwrap_or(u8::MAX);
-            if known.is_none() {
-                columns.push(column);
-            }
-        }
-        let width = columns.len().next_power_of_two();
-        let mut transitions = vec![DEAD; states * width];
-        for (index, row) in transitions.chunks_exact_mut(width).enumerate() {
-            for (next, column) in row.iter_mut().zip(&columns) {
-                *next = column.get(index).copied().unwrap_or(DEAD);
-            }
-        }
-        Self {
-            classes,
-            shift: width.trailing_zeros(),
-            transitions,
-        }
-    }
-
-    #[inline]
-    fn next(&self, state: State, byte: u8) -> State {
-        let class = self.classes.get(usize::from(byte)).copied().unwrap_or(0);
-        let index = usize::from(state) << self.shift | usize::from(class);
-        self.transitions.get(index).copied().unwrap_or(DEAD)
-    }
 }
 
 /// The detectors with each kind of boundary.
@@ -135,8 +79,7 @@ impl Detectors {
     pub fn new(set: DetectorSet) -> Self {
         let detectors = &set.detectors;
         let mut this = Self {
-            table: Table::new(set.automaton.as_ref()),
-            facts: facts(&set),
+            table: Table::new(set.automaton.as_ref(), collect(detectors, |_| true)),
             triggers: Box::new([0; 256]),
             seconds: Box::new([0; 256]),
             first: Box::new([DEAD; 256]),
@@ -161,27 +104,23 @@ impl Detectors {
             let runs = self.lead_runs.iter().filter(|run| run.contains(byte));
             *lead_ends = runs.fold(0, |all, run| all | 1 << run.detector);
         }
-        let Some(automaton) = &self.set.automaton else {
-            return;
-        };
-        let live = |state: State| {
-            self.facts
-                .get(usize::from(state))
-                .map_or(0, |facts| facts.live)
-        };
-        let tables = self.triggers.iter_mut().zip(self.first.iter_mut());
-        for (byte, (trigger, first)) in (0..=u8::MAX).zip(tables) {
-            *first = automaton.next(automaton.start(), byte);
-            *trigger = live(*first);
+        let table = &self.table;
+        let bytes = || 0..=u8::MAX;
+        for (byte, first) in bytes().zip(self.first.iter_mut()) {
+            *first = table.next(table.start(), byte);
         }
-        for (byte, second) in (0..=u8::MAX).zip(self.seconds.iter_mut()) {
-            *second = self.first.iter().fold(0, |all, &first| {
-                all | automaton.matches(first) | live(automaton.next(first, byte))
+        for (&first, trigger) in self.first.iter().zip(self.triggers.iter_mut()) {
+            *trigger = table.live(first);
+        }
+        for (byte, second) in bytes().zip(self.seconds.iter_mut()) {
+            let pairs = self.first.iter();
+            *second = pairs.fold(0, |all, &first| {
+                all | table.matches(first) | table.live(table.next(first, byte))
             });
         }
-        for (byte, continues) in (0..=u8::MAX).zip(self.continues.iter_mut()) {
-            let states = (0..automaton.len()).filter_map(|state| State::try_from(state).ok());
-            *continues = states.fold(0, |all, state| all | live(automaton.next(state, byte)));
+        for (byte, continues) in bytes().zip(self.continues.iter_mut()) {
+            let nexts = table.states().map(|state| table.next(state, byte));
+            *continues = nexts.fold(0, |all, next| all | table.live(next));
         }
     }
 
@@ -199,17 +138,13 @@ impl Detectors {
     /// What has matched in `state`.
     #[inline]
     pub(super) fn matches(&self, state: State) -> u64 {
-        self.facts
-            .get(usize::from(state))
-            .map_or(0, |facts| facts.matches)
+        self.table.matches(state)
     }
 
     /// What has matched in `state` or can still match.
     #[inline]
     pub(super) fn live(&self, state: State) -> u64 {
-        self.facts
-            .get(usize::from(state))
-            .map_or(0, |facts| facts.live)
+        self.table.live(state)
     }
 
     /// The detectors whose skeleton may begin with `byte`.
@@ -381,38 +316,4 @@ pub(super) fn members(mut set: u64) -> impl Iterator<Item = u8> {
         set &= set - 1;
         Some(lowest)
     })
-}
-
-/// Works out for every state what has matched and what can still match.
-fn facts(set: &DetectorSet) -> Vec<Facts> {
-    let Some(automaton) = &set.automaton else {
-        return Vec::new();
-    };
-    let known = collect(&set.detectors, |_| true);
-    let states = || (0..automaton.len()).filter_map(|state| State::try_from(state).ok());
-    let mut facts: Vec<Facts> = states()
-        .map(|state| automaton.matches(state) & known)
-        .map(|matches| Facts {
-            matches,
-            live: matches,
-        })
-        .collect();
-    loop {
-        let live = |state: State| facts.get(usize::from(state)).map_or(0, |facts| facts.live);
-        let reached: Vec<u64> = states()
-            .map(|state| {
-                (0..=u8::MAX).fold(live(state), |all, byte| {
-                    all | live(automaton.next(state, byte))
-                })
-            })
-            .collect();
-        let mut changed = false;
-        for (facts, reached) in facts.iter_mut().zip(reached) {
-            changed |= facts.live != reached;
-            facts.live = reached;
-        }
-        if !changed {
-            return facts;
-        }
-    }
 }

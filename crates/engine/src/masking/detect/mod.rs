@@ -10,12 +10,13 @@
 //! - [`Detectors`] is what a bundle's detectors become once, when it is loaded.
 //! - [`Scanner`] is the state of one text: start reading there.
 //! - `thread` is one candidate, `window` the text that can still be looked at, `spans` joins what was
-//!   found, `validate` holds the checks.
+//!   found, `validate` holds the checks. `candidates` steps the threads.
 
 mod candidates;
 mod detectors;
 mod scanner;
 mod spans;
+mod table;
 mod thread;
 mod validate;
 mod window;

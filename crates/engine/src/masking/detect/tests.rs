@@ -439,6 +439,12 @@ fn processor_time() -> u64 {
 #[ignore = "measures, asserts nothing"]
 fn throughput() {
     let detectors = built_in_detectors_once();
+    let begin = processor_time();
+    std::hint::black_box(Detectors::new(detectors.set().clone()));
+    println!(
+        "tables worked out in {} µs",
+        (processor_time() - begin) / 1000
+    );
     let clean = r#"{"id":"prod-00017","title":"The quick brown fox jumps over the lazy dog","price":1299.95,"stock":17,"created":1700000000000,"tags":["garden","outdoor","wood"],"text":"A sturdy bench of oak, weatherproof and easy to set up. Delivery within five working days."},"#;
     let personal = r#"{"name":"Ada Lovelace","email":"ada.lovelace@example.com","phone":"+1 (555) 123-4567","ssn":"123-45-6789","card":"4111 1111 1111 1111","iban":"DE89 3704 0044 0532 0130 00","ip":"203.0.113.7","note":"call before noon"},"#;
     let words = "the model thinks about what the user asked and then answers in plain words. ";
