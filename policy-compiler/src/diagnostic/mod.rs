@@ -1,7 +1,7 @@
 //! What the compiler has to say about a policy.
 //!
 //! A [`Diagnostic`] has a stable [`Code`], a sentence, the place it is about, and where possible a
-//! help text that says what to do. How it is shown is another matter ([`render`]).
+//! help text that says what to do. How it is shown is another matter (`render`).
 
 mod codes;
 mod render;
