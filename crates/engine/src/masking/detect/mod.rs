@@ -24,6 +24,8 @@ mod window;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
+mod speed;
+#[cfg(test)]
 mod tests;
 
 pub use detectors::Detectors;

@@ -236,7 +236,7 @@ proptest! {
     }
 }
 
-fn built_in_detectors_once() -> &'static Detectors {
+pub(super) fn built_in_detectors_once() -> &'static Detectors {
     static DETECTORS: OnceLock<Detectors> = OnceLock::new();
     DETECTORS.get_or_init(built_in_detectors)
 }
@@ -425,63 +425,5 @@ fn a_scanner_that_finished_is_as_new() {
         );
         assert_eq!(found.len(), 2);
         assert_eq!((scanner.held(), scanner.candidates()), (0, 0));
-    }
-}
-
-/// Nanoseconds that this thread has spent on a processor: a busy machine does not distort it.
-fn processor_time() -> u64 {
-    let times = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    times.split(' ').next().unwrap().parse().unwrap()
-}
-
-/// `cargo test --release -p tracegate-engine throughput -- --ignored --nocapture`
-#[test]
-#[ignore = "measures, asserts nothing"]
-fn throughput() {
-    let detectors = built_in_detectors_once();
-    let begin = processor_time();
-    std::hint::black_box(Detectors::new(detectors.set().clone()));
-    println!(
-        "tables worked out in {} µs",
-        (processor_time() - begin) / 1000
-    );
-    let clean = r#"{"id":"prod-00017","title":"The quick brown fox jumps over the lazy dog","price":1299.95,"stock":17,"created":1700000000000,"tags":["garden","outdoor","wood"],"text":"A sturdy bench of oak, weatherproof and easy to set up. Delivery within five working days."},"#;
-    let personal = r#"{"name":"Ada Lovelace","email":"ada.lovelace@example.com","phone":"+1 (555) 123-4567","ssn":"123-45-6789","card":"4111 1111 1111 1111","iban":"DE89 3704 0044 0532 0130 00","ip":"203.0.113.7","note":"call before noon"},"#;
-    let words = "the model thinks about what the user asked and then answers in plain words. ";
-    let digits = "1 2 3 4 5 6 7 8 9 ";
-    let jwt = "eyJ-eyJ-sk-";
-    for (name, unit) in [
-        ("clean", clean),
-        ("personal", personal),
-        ("prose", words),
-        ("digits", digits),
-        ("tokens", jwt),
-        ("a.b-c", "a.b-c_d%e+"),
-    ] {
-        let text = unit.repeat(4_000_000 / unit.len());
-        // What one look-up per byte costs, as a yardstick on a busy machine.
-        let begin = processor_time();
-        let step = |state, byte| detectors.next(state, byte).max(1);
-        let state = std::hint::black_box(text.bytes().fold(1, step));
-        let bare = text.len() as f64 / (processor_time() - begin) as f64 * 1e3;
-        println!("{name:>9}    bare: {bare:5.0} MB/s (state {state})");
-        for (how, chunk) in [("16 KiB", 16_384), ("64 B", 64)] {
-            let mut scanner = Scanner::new();
-            let mut found = Vec::new();
-            let best = (0..5)
-                .map(|_| {
-                    found.clear();
-                    let begin = processor_time();
-                    for piece in text.as_bytes().chunks(chunk) {
-                        scanner.push(detectors, u64::MAX, piece, &mut found);
-                    }
-                    scanner.finish(detectors, u64::MAX, &mut found);
-                    processor_time() - begin
-                })
-                .min()
-                .unwrap();
-            let rate = text.len() as f64 / best as f64 * 1e3;
-            println!("{name:>9} {how:>7}: {rate:5.0} MB/s, {} found", found.len());
-        }
     }
 }
