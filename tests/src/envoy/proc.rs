@@ -12,12 +12,16 @@ pub struct Usage {
     pub resident: u64,
 }
 
-/// Threads that have ended are not counted; Envoy's workers live as long as it does.
+/// Threads that have ended, be it while they are counted, are left out; Envoy's workers live as long
+/// as it does.
 pub(super) fn usage(pid: u32) -> io::Result<Usage> {
     let mut nanoseconds = 0;
     for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
-        let schedstat = fs::read_to_string(thread?.path().join("schedstat"))?;
-        nanoseconds += number(schedstat.split_whitespace().next())?;
+        match fs::read_to_string(thread?.path().join("schedstat")) {
+            Ok(schedstat) => nanoseconds += number(schedstat.split_whitespace().next())?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
     }
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
