@@ -224,7 +224,8 @@ pub(crate) fn request_pieces(request: &Request) -> Vec<Vec<u8>> {
     put_fields(&mut head, &headers);
 
     let mut pieces = vec![head];
-    for piece in &request.body {
+    // An empty chunk would be the last one.
+    for piece in request.body.iter().filter(|piece| !piece.is_empty()) {
         pieces.push(if chunked { chunk(piece) } else { piece.clone() });
     }
     if chunked {

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tracegate_tests::client::{self, Connection};
 use tracegate_tests::http::{Fields, Request};
 use tracegate_tests::proxy::{Deployment, Proxy, preceded_by};
-use tracegate_tests::standins::server::{Answer, Framing, Message};
+use tracegate_tests::standins::server::{Answer, Framing, Message, Step};
 
 fn start(corp: &Corp) -> Proxy {
     Deployment::of(&corp.setup(1, "DELETE")).start()
@@ -245,4 +245,26 @@ fn a_back_end_that_switches_the_protocol_unasked_is_refused() {
     let response = proxy.send(&corp.request("GET", "/v1/models"));
     assert!(response.status >= 500, "{}", response.status);
     assert!(!response.mentions(SECRET));
+}
+
+#[test]
+fn an_informational_response_tells_nothing() {
+    let corp = Corp::new();
+    let proxy = start(&corp);
+    let early = format!("HTTP/1.1 103 Early Hints\r\nlink: <{SECRET}>\r\n\r\n");
+    proxy.engine.script(move |_| {
+        let answer = format!(
+            "{early}HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 25\r\n\r\n\
+             {{\"secret\":\"{SECRET}\"}}"
+        );
+        Answer::Raw(vec![Step::Bytes(answer.into_bytes())])
+    });
+    let mut connection = Connection::open(proxy.address()).unwrap();
+    connection
+        .write_request(&corp.request("GET", "/v1/models"))
+        .unwrap();
+    let seen = connection.read_until("[REDACTED]").unwrap();
+    let seen = String::from_utf8_lossy(&seen);
+    assert!(seen.contains("[REDACTED]"), "{seen}");
+    assert!(!seen.contains(SECRET), "{seen}");
 }

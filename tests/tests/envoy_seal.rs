@@ -75,6 +75,17 @@ fn a_filter_that_decides_nothing_lets_nothing_pass() {
 }
 
 #[test]
+fn a_filter_that_the_workers_refuse_is_missing_and_nothing_passes() {
+    let corp = Corp::new();
+    for version in versions() {
+        let proxy = with_module(&corp, &version, Fate::RefusedByWorkers);
+        let response = proxy.send(&corp.request("GET", "/v1/models"));
+        assert_eq!(response.status, 403, "Envoy {version}");
+        assert!(proxy.engine.received().is_empty(), "Envoy {version}");
+    }
+}
+
+#[test]
 fn a_filter_that_dies_takes_its_request_with_it_and_a_new_one_takes_the_next() {
     let corp = Corp::new();
     for version in versions() {

@@ -1,37 +1,58 @@
 //! Plays every scenario file on every driver.
 
 #![allow(
+    clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,
     reason = "a test fails by panicking and says what it ran"
 )]
 
+mod ocsf;
+
+use std::sync::Mutex;
+
 use tracegate_tests::drivers::envoy::Envoy;
 use tracegate_tests::drivers::native::Native;
 use tracegate_tests::drivers::wasm::Wasm;
-use tracegate_tests::envoy::versions;
+use tracegate_tests::drivers::{Driver, Outcome, Play};
+use tracegate_tests::envoy::{DEFAULT_VERSION, versions};
 use tracegate_tests::scenario::format::files;
 use tracegate_tests::scenario::run::{Report, Stage};
 
-fn play_all(play: impl Fn(&Stage) -> Report) {
-    let mut total = Report::default();
-    for path in files() {
-        match Stage::open(&path) {
-            Ok(stage) => total.add(play(&stage)),
-            Err(findings) => total.failures.push(findings),
+/// How many files are played at a time. On a real Envoy most of the time is waiting.
+const AT_A_TIME: usize = 4;
+
+fn play_all(play: impl Fn(&Stage) -> Report + Sync) {
+    let files = Mutex::new(files().into_iter());
+    let total = Mutex::new(Report::default());
+    std::thread::scope(|scope| {
+        for _ in 0..AT_A_TIME {
+            scope.spawn(|| {
+                loop {
+                    let Some(path) = files.lock().unwrap().next() else {
+                        return;
+                    };
+                    let report = match Stage::open(&path) {
+                        Ok(stage) => play(&stage),
+                        Err(findings) => Report {
+                            failures: vec![findings],
+                            ..Report::default()
+                        },
+                    };
+                    total.lock().unwrap().add(report);
+                }
+            });
         }
-    }
+    });
+    let total = total.into_inner().unwrap();
     println!(
         "{} scenarios, {} exchanges",
         total.scenarios, total.exchanges
     );
     assert!(total.scenarios > 0, "no scenario was played");
     let failed = total.failures.len();
-    assert!(
-        failed == 0,
-        "{failed} scenarios failed\n\n{}",
-        total.failures.join("\n\n")
-    );
+    let failures = total.failures.join("\n\n");
+    assert!(failed == 0, "{failed} scenarios failed\n\n{failures}");
 }
 
 #[test]
@@ -50,4 +71,44 @@ fn every_scenario_holds_for_a_real_envoy() {
         println!("Envoy {version}");
         play_all(|stage| stage.play(&mut Envoy::open(&stage.setup, &version)));
     }
+}
+
+#[test]
+fn every_scenario_holds_for_a_real_envoy_that_speaks_http2_on_both_sides() {
+    play_all(|stage| stage.play(&mut Envoy::open_http2(&stage.setup, DEFAULT_VERSION)));
+}
+
+/// A driver whose records are held against the schema of OCSF.
+struct Valid<D> {
+    driver: D,
+    schema: Option<jsonschema::Validator>,
+}
+
+impl<D: Driver> Driver for Valid<D> {
+    fn name(&self) -> String {
+        self.driver.name()
+    }
+
+    fn is_slow(&self) -> bool {
+        true
+    }
+
+    fn play(&mut self, play: &Play) -> Outcome {
+        let outcome = self.driver.play(play);
+        ocsf::assert_valid(self.schema.as_ref(), &outcome.record);
+        outcome
+    }
+}
+
+#[test]
+fn every_record_of_a_scenario_is_valid_ocsf() {
+    let schema = ocsf::schema();
+    if schema.is_none() {
+        return;
+    }
+    play_all(|stage| {
+        let driver = Native::open(&stage.setup);
+        let schema = ocsf::schema();
+        stage.play(&mut Valid { driver, schema })
+    });
 }

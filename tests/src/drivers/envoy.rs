@@ -9,7 +9,9 @@ use crate::standins::server::Answer;
 
 /// An Envoy.
 pub struct Envoy {
-    version: String,
+    name: String,
+    /// Whether all requests are HTTP/2.
+    http2: bool,
     proxy: Proxy,
 }
 
@@ -17,17 +19,28 @@ impl Envoy {
     /// Starts an Envoy of that version with that policy.
     #[must_use]
     pub fn open(setup: &Setup, version: &str) -> Self {
-        let proxy = Deployment::of(setup).version(version).start();
         Self {
-            version: version.to_owned(),
-            proxy,
+            name: format!("envoy {version}"),
+            http2: false,
+            proxy: Deployment::of(setup).version(version).start(),
+        }
+    }
+
+    /// The same with HTTP/2 on both sides.
+    #[must_use]
+    pub fn open_http2(setup: &Setup, version: &str) -> Self {
+        let deployment = Deployment::of(setup).version(version).http2_back_end();
+        Self {
+            name: format!("envoy {version} over HTTP/2"),
+            http2: true,
+            proxy: deployment.start(),
         }
     }
 }
 
 impl Driver for Envoy {
     fn name(&self) -> String {
-        format!("envoy {}", self.version)
+        self.name.clone()
     }
 
     fn is_slow(&self) -> bool {
@@ -42,7 +55,7 @@ impl Driver for Envoy {
             .script(move |_| Answer::Message(message.clone()));
         let _ = proxy.engine.take_received();
         let before = proxy.metrics();
-        let send = if play.http2 {
+        let send = if self.http2 || play.http2 {
             client::send_http2
         } else {
             client::send

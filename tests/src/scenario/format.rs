@@ -253,9 +253,10 @@ impl File {
     }
 }
 
-/// The scenario files, sorted.
+/// The scenario files, sorted. With `TRACEGATE_SCENARIOS` only those whose path contains its value.
 #[must_use]
 pub fn files() -> Vec<PathBuf> {
+    let wanted = std::env::var("TRACEGATE_SCENARIOS").unwrap_or_default();
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios")];
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
@@ -274,6 +275,7 @@ pub fn files() -> Vec<PathBuf> {
             }
         }
     }
+    files.retain(|path| path.to_string_lossy().contains(&wanted));
     files.sort();
     files
 }

@@ -263,8 +263,9 @@ async fn serve_http2(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     let service = hyper::service::service_fn(move |request| {
         let shared = Arc::clone(&shared);
         async move {
-            let answer = shared.answer(receive(request).await);
-            Ok::<_, Infallible>(respond(answer).await)
+            let request = receive(request).await;
+            let method = request.method.clone();
+            Ok::<_, Infallible>(respond(shared.answer(request), &method).await)
         }
     });
     hyper::server::conn::http2::Builder::new(TokioExecutor::new())
@@ -297,8 +298,8 @@ async fn receive(request: hyper::Request<hyper::body::Incoming>) -> Received {
     }
 }
 
-async fn respond(answer: Answer) -> hyper::Response<Frames> {
-    let message = match answer {
+async fn respond(answer: Answer, method: &str) -> hyper::Response<Frames> {
+    let mut message = match answer {
         Answer::Message(message) => message,
         Answer::Raw(_) => panic!("exact bytes can only be sent over HTTP/1.1"),
         Answer::Hangup => Message {
@@ -308,6 +309,9 @@ async fn respond(answer: Answer) -> hyper::Response<Frames> {
         },
     };
     tokio::time::sleep(message.delay).await;
+    if message.without_body(method) {
+        message.body.clear();
+    }
     let frames = Frames::new(message.body, &message.trailers, message.pause, message.cut);
     let mut response = hyper::Response::new(frames);
     *response.status_mut() = hyper::StatusCode::from_u16(message.status).expect("a status");

@@ -11,6 +11,9 @@ pub(crate) enum Fate {
     Idle,
     /// It allows the request and dies in a callback.
     Trap(Phase),
+    /// It takes its configuration where Envoy tries it out, and refuses it on every worker: the
+    /// filter is then left out of the chain, whatever its failure policy says.
+    RefusedByWorkers,
 }
 
 /// A callback.
@@ -39,7 +42,11 @@ pub(crate) fn module(fate: Fate) -> Vec<u8> {
     let on_request = match fate {
         Fate::Idle => returning(0),
         Fate::Trap(Phase::RequestHeaders) => vec![UNREACHABLE],
-        Fate::Trap(_) => [unsealing(), returning(0)].concat(),
+        Fate::Trap(_) | Fate::RefusedByWorkers => [unsealing(), returning(0)].concat(),
+    };
+    let on_configure = match fate {
+        Fate::RefusedByWorkers => true_only_once(),
+        Fate::Idle | Fate::Trap(_) => returning(1),
     };
     let otherwise = |phase| {
         if trap(phase) {
@@ -54,7 +61,7 @@ pub(crate) fn module(fate: Fate) -> Vec<u8> {
         ("proxy_on_memory_allocate", 1, true, returning(HEAP)),
         ("proxy_on_context_create", 2, false, Vec::new()),
         ("proxy_on_vm_start", 2, true, returning(1)),
-        ("proxy_on_configure", 2, true, returning(1)),
+        ("proxy_on_configure", 2, true, on_configure),
         ("proxy_on_request_headers", 3, true, on_request),
         (
             "proxy_on_response_headers",
@@ -70,23 +77,32 @@ pub(crate) fn module(fate: Fate) -> Vec<u8> {
         ),
     ];
 
-    let mut types = vec![function_type(4, true)];
+    let imports = [
+        ("proxy_set_property", 4),
+        ("proxy_get_shared_data", 5),
+        ("proxy_set_shared_data", 5),
+    ];
+    let mut types = Vec::new();
+    let mut imported = Vec::new();
+    for (index, (name, parameters)) in (0u32..).zip(imports) {
+        types.push(function_type(parameters, true));
+        imported.push([text("env"), text(name), vec![0], leb(index)].concat());
+    }
     let mut indices = Vec::new();
     let mut exports = vec![export("memory", 2, 0)];
     let mut codes = Vec::new();
-    for (index, (name, parameters, result, body)) in (1u32..).zip(functions) {
+    for (index, (name, parameters, result, body)) in (3u32..).zip(functions) {
         types.push(function_type(parameters, result));
         indices.push(leb(index));
         exports.push(export(name, 0, index));
         codes.push(sized(&[&leb(0)[..], &body, &[END]].concat()));
     }
-    let import = [text("env"), text("proxy_set_property"), vec![0], leb(0)].concat();
     let data = [NAME, VALUE]
         .map(|(at, value)| [vec![0, I32_CONST], signed(at), vec![END], text(value)].concat());
     [
         b"\0asm\x01\0\0\0".to_vec(),
         section(1, &types),
-        section(2, &[import]),
+        section(2, &imported),
         section(3, &indices),
         section(5, &[vec![0, 1]]),
         section(7, &exports),
@@ -102,6 +118,19 @@ fn unsealing() -> Vec<u8> {
     let arguments = [NAME.0, length(NAME.1), VALUE.0, length(VALUE.1)];
     let pushed = arguments.map(returning).concat();
     [pushed, vec![CALL], leb(0), vec![DROP]].concat()
+}
+
+/// Leaves 1 (true) on the stack for the first VM of the process and 0 (false) for all others: what
+/// `proxy_get_shared_data` says of a key that this VM sets right after.
+fn true_only_once() -> Vec<u8> {
+    let length = |text: &str| u32::try_from(text.len()).unwrap();
+    let key = [NAME.0, length(NAME.1)];
+    // Pointers to where the host tells value, size and CAS.
+    let get = [key[0], key[1], 64, 68, 72].map(returning).concat();
+    let set = [key[0], key[1], VALUE.0, length(VALUE.1), 0]
+        .map(returning)
+        .concat();
+    [get, vec![CALL], leb(1), set, vec![CALL], leb(2), vec![DROP]].concat()
 }
 
 /// Leaves a number on the stack.
