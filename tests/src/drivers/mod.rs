@@ -30,6 +30,8 @@ pub struct Play {
     pub request: Request,
     /// Whether it speaks HTTP/2.
     pub http2: bool,
+    /// The URI in the client's certificate: `spiffe://cluster.local/ns/prod/sa/web`.
+    pub peer: Option<String>,
     /// What the back end answers, if it is asked.
     pub response: Message,
 }

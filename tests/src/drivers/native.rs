@@ -188,7 +188,7 @@ impl<'p> Stream<'p> {
     }
 
     fn run(&mut self, play: &Play) -> Response {
-        match self.request(&play.request) {
+        match self.request(play) {
             Err(Ended::Reply(reply)) => return reply,
             Err(Ended::Reset) => panic!("a reset before there was a response"),
             Ok(received) => self.upstream = Some(received),
@@ -196,7 +196,8 @@ impl<'p> Stream<'p> {
         self.response(play)
     }
 
-    fn request(&mut self, request: &Request) -> Result<Received, Ended> {
+    fn request(&mut self, play: &Play) -> Result<Received, Ended> {
+        let request = &play.request;
         let mut held = Message {
             headers: request.headers.clone(),
             ..Message::default()
@@ -206,7 +207,11 @@ impl<'p> Stream<'p> {
         let now = self.proxy.now;
 
         let ends = last.is_none() && !has_trailers;
-        let facts = ConnectionFacts::default();
+        let peer = play.peer.as_deref();
+        let peer = peer.filter(|_| self.proxy.vm.needs_source_principal());
+        let facts = ConnectionFacts {
+            source_principal: peer.map(|uri| uri.trim_start_matches("spiffe://").to_owned()),
+        };
         let headers = request_head(request);
         let effects = self
             .exchange

@@ -58,6 +58,10 @@ impl Wasm {
 
     fn run(&mut self, play: &Play) -> Result<host::Outcome, host::Trap> {
         let id = self.vm.open();
+        if let Some(uri) = &play.peer {
+            let property = "connection.uri_san_peer_certificate";
+            self.vm.set_property(id, property, uri.as_bytes());
+        }
         let mut idps = Idps(&self.idps);
         self.vm.send_request(id, request_message(&play.request))?;
         self.vm.wait_for_decision(id, &mut idps)?;

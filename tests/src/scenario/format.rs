@@ -145,6 +145,8 @@ pub struct Request {
     pub trailers: BTreeMap<String, Value>,
     /// Whether the client speaks HTTP/2.
     pub http2: bool,
+    /// The URI in the client's certificate, for drivers other than Envoy.
+    pub peer: Option<String>,
 }
 
 /// A body.

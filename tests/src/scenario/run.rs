@@ -144,6 +144,7 @@ impl Stage {
         let play = Play {
             request: self.request(scenario, token.as_deref(), &texts),
             http2: scenario.request.http2,
+            peer: scenario.request.peer.clone(),
             response: response(scenario, &texts),
         };
         (play, token)
