@@ -4,10 +4,10 @@
 //! A test that needs something else (a filter before ours, no filter at all) changes that bootstrap
 //! with [`Deployment::change`], so that everything it does not name is what a user runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Mutex;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -137,13 +137,13 @@ impl<'a> Deployment<'a> {
         let address = envoy
             .listener("ingress")
             .expect("the listener of the bootstrap");
-        let seen = AtomicUsize::new(0);
+        let taken = Mutex::default();
         Proxy {
             envoy,
             engine,
             address,
             options,
-            seen,
+            taken,
         }
     }
 
@@ -224,7 +224,8 @@ pub struct Proxy {
     pub engine: Engine,
     address: SocketAddr,
     options: Options,
-    seen: AtomicUsize,
+    /// The places of the records that were asked for already.
+    taken: Mutex<BTreeSet<usize>>,
 }
 
 impl Proxy {
@@ -249,11 +250,40 @@ impl Proxy {
     /// When none comes.
     #[must_use]
     pub fn next_record(&self) -> String {
-        let seen = self.seen.fetch_add(1, Ordering::Relaxed);
-        let lines = self.envoy.lines(RECORDS, seen + 1);
-        lines
-            .unwrap_or_else(|error| panic!("{error}"))
-            .swap_remove(seen)
+        self.take_record(|_| true)
+    }
+
+    /// The record of the exchange that ended with this response. Exchanges of several connections
+    /// may end, and be logged, in another order than they began; the request id tells them apart.
+    ///
+    /// # Panics
+    /// When none comes.
+    #[must_use]
+    pub fn record_of(&self, response: &Response) -> String {
+        match response.headers.get("x-request-id") {
+            Some(id) => self.take_record(|line| line.contains(&id)),
+            // A connection that broke off before there was a head.
+            None => self.next_record(),
+        }
+    }
+
+    fn take_record(&self, wanted: impl Fn(&str) -> bool) -> String {
+        let mut taken = self
+            .taken
+            .lock()
+            .expect("no test panics while it holds this");
+        let mut lines = Vec::new();
+        loop {
+            lines = self
+                .envoy
+                .lines(RECORDS, lines.len() + 1)
+                .unwrap_or_else(|error| panic!("{error}"));
+            let found = (0..lines.len()).find(|at| !taken.contains(at) && wanted(&lines[*at]));
+            if let Some(at) = found {
+                taken.insert(at);
+                return lines.swap_remove(at);
+            }
+        }
     }
 
     /// The next record, as JSON; `null` where the filter left none.

@@ -61,7 +61,7 @@ impl Driver for Envoy {
             client::send
         };
         let response = send(proxy.address(), &play.request).expect("an answer");
-        let record = proxy.next_record().into_bytes();
+        let record = proxy.record_of(&response).into_bytes();
         let grew = |(name, value): (String, u64)| {
             let grew = value.saturating_sub(before.get(&name).copied().unwrap_or(0));
             (name, grew)
