@@ -2,7 +2,8 @@
 //!
 //! `make bench` measures and writes `bench/results.md`. `--quick` runs a few requests through
 //! everything, to see that it works; its numbers mean nothing and are only printed. `--soak` sends
-//! a million requests through Tracegate and watches its memory.
+//! a million requests through Tracegate and watches its memory. `--engine` runs exchanges on the engine
+//! alone, for a profiler.
 
 #![allow(
     clippy::expect_used,
@@ -14,6 +15,7 @@
 mod bodies;
 mod callers;
 mod chains;
+mod engine;
 mod load;
 mod machine;
 mod measure;
@@ -63,16 +65,19 @@ fn main() -> Result<(), Box<dyn Error>> {
             Ok(())
         }
         ["--quick"] => {
-            let quick = |plan| Plan {
-                repetitions: 2,
-                requests: 32,
+            let quick = |plan: Plan| Plan {
+                repetitions: 3,
+                requests: plan.requests / 5,
                 ..plan
             };
             compare(quick(SMALL), quick(LARGE)).map(drop)
         }
+        ["--engine", count] => engine::run(count.parse()?),
         ["--soak"] => soak(SOAK),
         ["--soak", count] => soak(count.parse()?),
-        _ => Err("usage: tracegate-bench [--quick | --soak [REQUESTS]]".into()),
+        _ => {
+            Err("usage: tracegate-bench [--quick | --soak [REQUESTS] | --engine EXCHANGES]".into())
+        }
     }
 }
 

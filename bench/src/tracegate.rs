@@ -8,6 +8,8 @@ use policy_compiler::keys::PrivateKey;
 use policy_compiler::render::{self, Part, Sink};
 use policy_compiler::{Options, compile};
 use serde_json::Value;
+use tracegate_bundle::PluginConfiguration;
+use tracegate_bundle::dsse::Envelope;
 
 use crate::chains::{Chain, Pieces};
 
@@ -36,19 +38,7 @@ pub(crate) fn pieces(
     jwks: &str,
     log: &str,
 ) -> Result<(Pieces, String), Box<dyn Error>> {
-    let policy = POLICY.replace("{{jwks}}", jwks);
-    let policy = match chain {
-        Chain::Unmasked => policy.split(MASKS).next().unwrap_or_default(),
-        _ => policy.as_str(),
-    };
-    let options = Options {
-        revision: Some(1),
-        ..Options::default()
-    };
-    let compiled = compile(policy, "bench/policy.yaml", &options)
-        .map_err(|diagnostics| diagnostics.to_string())?;
-    let key = PrivateKey::from_seed(&[7; 32]);
-    let envelope = key.seal(&compiled.bundle)?;
+    let (envelope, trust) = signed(chain, jwks)?;
     let module = module()?;
     let piece = |part| -> Result<Vec<Value>, Box<dyn Error>> {
         let options = render::Options {
@@ -63,5 +53,27 @@ pub(crate) fn pieces(
         access_log: piece(Part::AccessLog)?,
         filters: piece(Part::HttpFilters)?,
     };
-    Ok((pieces, key.trust_entry()))
+    Ok((pieces, trust))
+}
+
+/// The configuration of the filter alone, and the key that it is signed with.
+pub(crate) fn configuration(chain: Chain, jwks: &str) -> Result<(Vec<u8>, String), Box<dyn Error>> {
+    let (bundle, trust) = signed(chain, jwks)?;
+    Ok((serde_json::to_vec(&PluginConfiguration { bundle })?, trust))
+}
+
+fn signed(chain: Chain, jwks: &str) -> Result<(Envelope, String), Box<dyn Error>> {
+    let policy = POLICY.replace("{{jwks}}", jwks);
+    let policy = match chain {
+        Chain::Unmasked => policy.split(MASKS).next().unwrap_or_default(),
+        _ => policy.as_str(),
+    };
+    let options = Options {
+        revision: Some(1),
+        ..Options::default()
+    };
+    let compiled = compile(policy, "bench/policy.yaml", &options)
+        .map_err(|diagnostics| diagnostics.to_string())?;
+    let key = PrivateKey::from_seed(&[7; 32]);
+    Ok((key.seal(&compiled.bundle)?, key.trust_entry()))
 }
