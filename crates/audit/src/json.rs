@@ -64,17 +64,19 @@ impl<'b> Writer<'b> {
     }
 
     fn raw_integer(&mut self, mut value: u64) {
-        let start = self.out.len();
-        loop {
-            self.out.push(b'0' + (value % 10) as u8);
+        // As many digits as 2^64 has.
+        let mut digits = [b'0'; 20];
+        let mut start = digits.len();
+        for digit in digits.iter_mut().rev() {
+            *digit = b'0' + (value % 10) as u8;
+            start -= 1;
             value /= 10;
             if value == 0 {
                 break;
             }
         }
-        if let Some(digits) = self.out.get_mut(start..) {
-            digits.reverse();
-        }
+        self.out
+            .extend_from_slice(digits.get(start..).unwrap_or_default());
     }
 
     /// A string whose parts are written one after the other.
@@ -143,6 +145,23 @@ const fn hex(nibble: u8) -> u8 {
     }
 }
 
+/// The name of a member as it is written, comma and colon included: a record has a hundred of them, and
+/// one copy for each is what most of its time goes into.
+#[derive(Clone, Copy)]
+pub(crate) struct Key(pub(crate) &'static str);
+
+/// The [`Key`] of a name that needs no escapes. With a value after it, as JSON, it is a whole member;
+/// several of those are one key too.
+macro_rules! key {
+    ($name:literal) => {
+        $crate::json::Key(concat!(",\"", $name, "\":"))
+    };
+    ($($name:literal: $value:expr),+ $(,)?) => {
+        $crate::json::Key(concat!($(",\"", $name, "\":", $value),+))
+    };
+}
+pub(crate) use key;
+
 /// The members of an object.
 pub(crate) struct Members<'w, 'b> {
     writer: &'w mut Writer<'b>,
@@ -150,58 +169,61 @@ pub(crate) struct Members<'w, 'b> {
 }
 
 impl<'b> Members<'_, 'b> {
-    /// Begins the member of that name, which must need no escapes, and gives its value to write.
-    pub(crate) fn member(&mut self, name: &str) -> &mut Writer<'b> {
-        if !self.first {
-            self.writer.out.push(b',');
-        }
+    /// Begins a member and gives its value to write.
+    pub(crate) fn member(&mut self, key: Key) -> &mut Writer<'b> {
+        // The first one needs no comma before it.
+        let bytes = key.0.as_bytes();
+        let bytes = bytes.get(usize::from(self.first)..).unwrap_or_default();
         self.first = false;
-        self.writer.out.push(b'"');
-        self.writer.out.extend_from_slice(name.as_bytes());
-        self.writer.out.extend_from_slice(b"\":");
+        self.writer.out.extend_from_slice(bytes);
         self.writer
     }
 
-    pub(crate) fn object(&mut self, name: &str, members: impl FnOnce(&mut Members<'_, 'b>)) {
-        self.member(name).object(members);
+    /// Members that are the same in every record, as [`key!`](crate::json::key) writes them.
+    pub(crate) fn same(&mut self, members: Key) {
+        self.member(members);
     }
 
-    pub(crate) fn integer(&mut self, name: &str, value: u64) {
-        self.member(name).integer(value);
+    pub(crate) fn object(&mut self, key: Key, members: impl FnOnce(&mut Members<'_, 'b>)) {
+        self.member(key).object(members);
     }
 
-    pub(crate) fn boolean(&mut self, name: &str, value: bool) {
+    pub(crate) fn integer(&mut self, key: Key, value: u64) {
+        self.member(key).integer(value);
+    }
+
+    pub(crate) fn boolean(&mut self, key: Key, value: bool) {
         let text: &[u8] = if value { b"true" } else { b"false" };
-        self.member(name).out.extend_from_slice(text);
+        self.member(key).out.extend_from_slice(text);
     }
 
     /// A text of the program's own, which is never shortened.
-    pub(crate) fn constant(&mut self, name: &str, value: &'static str) {
-        self.member(name).string(|string| string.constant(value));
+    pub(crate) fn constant(&mut self, key: Key, value: &'static str) {
+        self.member(key).string(|string| string.constant(value));
     }
 
     /// A text from outside, in at most `limit` bytes.
-    pub(crate) fn text(&mut self, name: &str, value: Text<'_>, limit: usize) {
-        self.member(name).string(|string| string.text(value, limit));
+    pub(crate) fn text(&mut self, key: Key, value: Text<'_>, limit: usize) {
+        self.member(key).string(|string| string.text(value, limit));
     }
 
     /// A text from outside, if there is one.
-    pub(crate) fn maybe_text(&mut self, name: &str, value: Option<Text<'_>>, limit: usize) {
+    pub(crate) fn maybe_text(&mut self, key: Key, value: Option<Text<'_>>, limit: usize) {
         if let Some(value) = value {
-            self.text(name, value, limit);
+            self.text(key, value, limit);
         }
     }
 
-    pub(crate) fn maybe_integer(&mut self, name: &str, value: Option<u64>) {
+    pub(crate) fn maybe_integer(&mut self, key: Key, value: Option<u64>) {
         if let Some(value) = value {
-            self.integer(name, value);
+            self.integer(key, value);
         }
     }
 
     /// A digest, as hex digits.
-    pub(crate) fn maybe_digest(&mut self, name: &str, digest: Option<&[u8; 32]>) {
+    pub(crate) fn maybe_digest(&mut self, key: Key, digest: Option<&[u8; 32]>) {
         if let Some(digest) = digest {
-            self.member(name).string(|string| string.hex(digest));
+            self.member(key).string(|string| string.hex(digest));
         }
     }
 }
@@ -225,10 +247,11 @@ impl StringParts<'_, '_> {
         self.writer.raw_integer(number);
     }
 
-    fn hex(&mut self, bytes: &[u8]) {
-        let digits = bytes
-            .iter()
-            .flat_map(|byte| [hex(byte >> 4), hex(byte & 15)]);
-        self.writer.out.extend(digits);
+    fn hex(&mut self, bytes: &[u8; 32]) {
+        let mut digits = [0; 64];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+            pair.copy_from_slice(&[hex(byte >> 4), hex(byte & 15)]);
+        }
+        self.writer.out.extend_from_slice(&digits);
     }
 }

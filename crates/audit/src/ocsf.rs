@@ -3,18 +3,14 @@
 //! Members stand in the order in which RFC 8785 sorts them. Optional members without a value are
 //! left out. What OCSF has no name for stands in `unmapped.tracegate`.
 
-use crate::json::{Members, Writer};
+use crate::json::{Key, Members, Writer, key};
 use crate::limits::{LADDER, Limits, MAX_BYTES};
 use crate::record::{Caller, Inspected, MaskAction, Policy, Record, Text};
 
 mod classification;
 mod traffic;
 
-const CATEGORY_UID: u64 = 6;
 const CLASS_UID: u64 = 6003;
-const OCSF_VERSION: &str = "1.8.0";
-/// Version of what we make of OCSF: grows when a member changes its meaning.
-const LOG_VERSION: &str = "1";
 
 impl Record<'_> {
     /// The record as one line of canonical JSON, without the line feed: at most
@@ -63,48 +59,51 @@ impl Event<'_> {
         let row = record.row();
         let activity = traffic::activity(record.request.method);
 
-        event.constant("action", row.action.1);
-        event.integer("action_id", row.action.0);
-        event.integer("activity_id", activity.0);
-        event.text("activity_name", activity.1, self.limits.name);
-        event.object("actor", |actor| self.actor(actor));
-        event.object("api", |api| self.api(api));
-        event.integer("category_uid", CATEGORY_UID);
-        event.integer("class_uid", CLASS_UID);
-        event.constant("disposition", row.disposition.1);
-        event.integer("disposition_id", row.disposition.0);
+        event.constant(key!("action"), row.action.1);
+        event.integer(key!("action_id"), row.action.0);
+        event.integer(key!("activity_id"), activity.0);
+        event.text(key!("activity_name"), activity.1, self.limits.name);
+        event.object(key!("actor"), |actor| self.actor(actor));
+        event.object(key!("api"), |api| self.api(api));
+        event.same(key!("category_uid": 6, "class_uid": 6003));
+        event.constant(key!("disposition"), row.disposition.1);
+        event.integer(key!("disposition_id"), row.disposition.0);
         self.dst_endpoint(event);
-        event.maybe_integer("duration", record.times.duration);
+        event.maybe_integer(key!("duration"), record.times.duration);
         self.firewall_rule(event);
-        event.object("http_request", |request| self.http_request(request));
+        event.object(key!("http_request"), |request| self.http_request(request));
         self.http_response(event);
-        event.boolean("is_alert", row.is_alert);
+        event.boolean(key!("is_alert"), row.is_alert);
         self.message(event);
-        event.object("metadata", |metadata| self.metadata(metadata));
+        event.object(key!("metadata"), |metadata| self.metadata(metadata));
         if let Some(policy) = &record.policy {
-            event.object("policy", |members| self.policy(policy, members));
+            event.object(key!("policy"), |members| self.policy(policy, members));
         }
         self.resources(event);
-        event.integer("severity_id", row.severity);
-        event.object("src_endpoint", |endpoint| self.src_endpoint(endpoint));
-        event.constant("status", row.status.1);
+        event.integer(key!("severity_id"), row.severity);
+        event.object(key!("src_endpoint"), |endpoint| self.src_endpoint(endpoint));
+        event.constant(key!("status"), row.status.1);
         if let Some(code) = record.response.code {
             let code = u64::from(code);
             event
-                .member("status_code")
+                .member(key!("status_code"))
                 .string(|text| text.decimal(code));
         }
-        event.maybe_text("status_detail", record.status_detail(), self.limits.name);
-        event.integer("status_id", row.status.0);
-        event.integer("time", record.times.start);
+        event.maybe_text(
+            key!("status_detail"),
+            record.status_detail(),
+            self.limits.name,
+        );
+        event.integer(key!("status_id"), row.status.0);
+        event.integer(key!("time"), record.times.start);
         if let Some(trace) = &record.trace {
-            event.object("trace", |members| {
-                members.text("uid", trace.digits()[..].into(), trace.digits().len());
+            event.object(key!("trace"), |members| {
+                members.text(key!("uid"), trace.digits()[..].into(), trace.digits().len());
             });
         }
-        event.integer("type_uid", CLASS_UID * 100 + activity.0);
-        event.object("unmapped", |unmapped| {
-            unmapped.object("tracegate", |extras| self.extras(extras));
+        event.integer(key!("type_uid"), CLASS_UID * 100 + activity.0);
+        event.object(key!("unmapped"), |unmapped| {
+            unmapped.object(key!("tracegate"), |extras| self.extras(extras));
         });
     }
 
@@ -119,25 +118,24 @@ impl Event<'_> {
         } = &self.record.caller
         else {
             self.authorizations(actor);
-            actor.object("user", |user| {
-                user.constant("name", "unverified");
-                user.integer("type_id", 0);
+            actor.object(key!("user"), |user| {
+                user.same(key!("name": "\"unverified\"", "type_id": 0));
             });
             return;
         };
         let identifier = self.limits.identifier;
-        actor.maybe_text("app_name", *presenter, self.limits.name);
+        actor.maybe_text(key!("app_name"), *presenter, self.limits.name);
         self.authorizations(actor);
-        actor.object("session", |session| {
+        actor.object(key!("session"), |session| {
             let expires = expires.map(|seconds| seconds.saturating_mul(1000));
-            session.maybe_integer("expiration_time", expires);
-            session.text("issuer", *issuer, identifier);
-            session.maybe_text("uid", *token_id, identifier);
+            session.maybe_integer(key!("expiration_time"), expires);
+            session.text(key!("issuer"), *issuer, identifier);
+            session.maybe_text(key!("uid"), *token_id, identifier);
         });
-        actor.object("user", |user| {
+        actor.object(key!("user"), |user| {
             self.groups(groups, user);
-            user.integer("type_id", 1);
-            user.text("uid", *subject, identifier);
+            user.integer(key!("type_id"), 1);
+            user.text(key!("uid"), *subject, identifier);
         });
     }
 
@@ -145,13 +143,13 @@ impl Event<'_> {
         if groups.is_empty() {
             return;
         }
-        let writer = user.member("groups");
+        let writer = user.member(key!("groups"));
         let listed = groups.len().min(self.limits.groups);
         if listed < groups.len() {
             writer.note_shortened();
         }
         writer.array(groups.iter().take(listed), |writer, &name| {
-            writer.object(|group| group.text("name", name, self.limits.name));
+            writer.object(|group| group.text(key!("name"), name, self.limits.name));
         });
     }
 
@@ -159,20 +157,22 @@ impl Event<'_> {
         let (Some(decision), Some(policy)) = (self.record.decision(), &self.record.policy) else {
             return;
         };
-        actor.member("authorizations").array([()], |writer, ()| {
-            writer.object(|authorization| {
-                authorization.constant("decision", decision);
-                authorization.object("policy", |members| self.policy(policy, members));
+        actor
+            .member(key!("authorizations"))
+            .array([()], |writer, ()| {
+                writer.object(|authorization| {
+                    authorization.constant(key!("decision"), decision);
+                    authorization.object(key!("policy"), |members| self.policy(policy, members));
+                });
             });
-        });
     }
 
     fn policy(&self, policy: &Policy<'_>, members: &mut Members<'_, '_>) {
-        members.boolean("is_applied", self.record.policy_is_applied());
-        members.text("name", policy.name, self.limits.identifier);
-        members.text("uid", policy.digest, self.limits.identifier);
+        members.boolean(key!("is_applied"), self.record.policy_is_applied());
+        members.text(key!("name"), policy.name, self.limits.identifier);
+        members.text(key!("uid"), policy.digest, self.limits.identifier);
         members
-            .member("version")
+            .member(key!("version"))
             .string(|text| text.decimal(policy.revision));
     }
 
@@ -180,21 +180,21 @@ impl Event<'_> {
         let Some((name, kind)) = self.record.deciding_rule() else {
             return;
         };
-        event.object("firewall_rule", |rule| {
-            rule.text("name", name, self.limits.name);
-            rule.constant("type", kind);
-            rule.text("uid", name, self.limits.name);
+        event.object(key!("firewall_rule"), |rule| {
+            rule.text(key!("name"), name, self.limits.name);
+            rule.constant(key!("type"), kind);
+            rule.text(key!("uid"), name, self.limits.name);
         });
     }
 
     fn message(&self, event: &mut Members<'_, '_>) {
         if let Some(title) = self.record.title() {
-            event.constant("message", title);
+            event.constant(key!("message"), title);
             return;
         }
         let values = classification::total(self.record.masked);
         if values > 0 {
-            event.member("message").string(|text| {
+            event.member(key!("message")).string(|text| {
                 text.decimal(values);
                 text.constant(match values {
                     1 => " value masked in response body",
@@ -206,14 +206,16 @@ impl Event<'_> {
 
     fn metadata(&self, metadata: &mut Members<'_, '_>) {
         if self.truncated {
-            metadata.boolean("is_truncated", true);
+            metadata.boolean(key!("is_truncated"), true);
         }
-        metadata.constant("log_name", "tracegate.audit");
-        metadata.constant("log_version", LOG_VERSION);
-        metadata.object("product", |product| {
-            product.constant("name", "tracegate");
-            product.constant("vendor_name", "Tracegate");
-            product.constant("version", env!("CARGO_PKG_VERSION"));
+        // `log_version` grows when a member changes its meaning.
+        metadata.same(key!("log_name": "\"tracegate.audit\"", "log_version": "\"1\""));
+        metadata.object(key!("product"), |product| {
+            product.same(key!(
+                "name": "\"tracegate\"",
+                "vendor_name": "\"Tracegate\"",
+                "version": concat!("\"", env!("CARGO_PKG_VERSION"), "\""),
+            ));
         });
         let profiles = [
             ("security_control", true),
@@ -222,24 +224,26 @@ impl Event<'_> {
         ];
         let used = profiles.into_iter().filter(|&(_, used)| used);
         metadata
-            .member("profiles")
+            .member(key!("profiles"))
             .array(used, |writer, (name, _)| {
                 writer.string(|text| text.constant(name));
             });
-        metadata.constant("version", OCSF_VERSION);
+        metadata.same(key!("version": "\"1.8.0\""));
     }
 
     fn resources(&self, event: &mut Members<'_, '_>) {
         if self.record.masked.is_empty() {
             return;
         }
-        event.member("resources").array([()], |writer, ()| {
+        event.member(key!("resources")).array([()], |writer, ()| {
             writer.object(|resource| {
                 self.data_classifications(resource);
-                resource.constant("name", "response.body");
-                resource.constant("role", "Affected");
-                resource.integer("role_id", 3);
-                resource.constant("type", "http.response.body");
+                resource.same(key!(
+                    "name": "\"response.body\"",
+                    "role": "\"Affected\"",
+                    "role_id": 3,
+                    "type": "\"http.response.body\"",
+                ));
             });
         });
     }
@@ -254,36 +258,40 @@ impl Event<'_> {
             ..
         } = self.record;
         if let Some(code) = self.record.code() {
-            extras.constant("code", code);
+            extras.constant(key!("code"), code);
         }
         if let Some(connection) = connection {
-            extras.text("connection", connection.name, self.limits.name);
+            extras.text(key!("connection"), connection.name, self.limits.name);
         }
-        extras.constant("event", "http.request");
+        extras.same(key!("event": "\"http.request\""));
         let (extent, reason) = match *inspected {
             Inspected::Full => ("full", None),
             Inspected::Partial(reason) => ("partial", Some(reason)),
             Inspected::None(reason) => ("none", Some(reason)),
         };
-        extras.constant("inspected", extent);
+        extras.constant(key!("inspected"), extent);
         if let Some(reason) = reason {
-            extras.constant("inspected_reason", reason);
+            extras.constant(key!("inspected_reason"), reason);
         }
         self.mask_actions(extras);
         if let Some(code) = self.record.refused_bundle {
-            extras.constant("refused_bundle", code);
+            extras.constant(key!("refused_bundle"), code);
         }
-        extras.object("request", |members| {
-            members.maybe_digest("body_sha256", request.body_sha256.as_ref());
-            members.boolean("has_query", traffic::split_query(request.path).1);
+        extras.object(key!("request"), |members| {
+            members.maybe_digest(key!("body_sha256"), request.body_sha256.as_ref());
+            members.boolean(key!("has_query"), traffic::split_query(request.path).1);
         });
-        extras.object("response", |members| {
-            members.maybe_digest("body_sha256", response.body_sha256.as_ref());
-            members.maybe_text("code_details", response.code_details, self.limits.name);
-            members.maybe_integer("flags", response.flags);
+        extras.object(key!("response"), |members| {
+            members.maybe_digest(key!("body_sha256"), response.body_sha256.as_ref());
+            members.maybe_text(
+                key!("code_details"),
+                response.code_details,
+                self.limits.name,
+            );
+            members.maybe_integer(key!("flags"), response.flags);
         });
         if let Some(supplier) = connection.as_ref().and_then(|found| found.supplier) {
-            extras.text("supplier", supplier, self.limits.name);
+            extras.text(key!("supplier"), supplier, self.limits.name);
         }
     }
 
@@ -296,15 +304,24 @@ impl Event<'_> {
             let of_action = masked.iter().filter(|entry| entry.action == action);
             classification::total(of_action)
         };
-        extras.object("mask", |mask| {
-            mask.object("actions", |actions| {
+        extras.object(key!("mask"), |mask| {
+            mask.object(key!("actions"), |actions| {
                 for action in MaskAction::ALL {
                     let values = count(action);
                     if values > 0 {
-                        actions.integer(action.name(), values);
+                        actions.integer(action_key(action), values);
                     }
                 }
             });
         });
+    }
+}
+
+const fn action_key(action: MaskAction) -> Key {
+    match action {
+        MaskAction::Drop => key!("drop"),
+        MaskAction::Hash => key!("hash"),
+        MaskAction::Partial => key!("partial"),
+        MaskAction::Redact => key!("redact"),
     }
 }

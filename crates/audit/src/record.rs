@@ -202,17 +202,6 @@ pub enum MaskAction {
 impl MaskAction {
     /// Every action, in the order of their names.
     pub const ALL: [Self; 4] = [Self::Drop, Self::Hash, Self::Partial, Self::Redact];
-
-    /// The name in policies and records.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Drop => "drop",
-            Self::Hash => "hash",
-            Self::Partial => "partial",
-            Self::Redact => "redact",
-        }
-    }
 }
 
 /// When an exchange happened. Milliseconds, as OCSF has them.

@@ -2,7 +2,7 @@
 //! response they were found. Counts are exact whatever is shortened.
 
 use super::Event;
-use crate::json::{Members, Writer};
+use crate::json::{Members, Writer, key};
 use crate::record::{Inspected, Masked};
 
 /// OCSF's categories of data, as far as detectors tell them apart.
@@ -65,7 +65,7 @@ impl Event<'_> {
         // The limit holds for all categories together.
         let mut room = self.limits.masked;
         resource
-            .member("data_classifications")
+            .member(key!("data_classifications"))
             .array(found, |writer, category| {
                 writer.object(|members| self.classification(category, &mut room, members));
             });
@@ -74,37 +74,43 @@ impl Event<'_> {
     fn classification(&self, category: Category, room: &mut usize, members: &mut Members<'_, '_>) {
         let masked = self.record.masked.iter();
         let entries = masked.filter(|entry| Category::of(entry) == category);
-        members.constant("category", category.caption());
-        members.integer("category_id", category.id());
+        members.constant(key!("category"), category.caption());
+        members.integer(key!("category_id"), category.id());
         let listed = entries.clone().take(*room);
         let count = listed.clone().count();
-        let writer = members.member("discovery_details");
+        let writer = members.member(key!("discovery_details"));
         if count < entries.clone().count() {
             writer.note_shortened();
         }
         *room -= count;
         writer.array(listed, |writer, entry| self.discovery(entry, writer));
         if let Some(policy) = &self.record.policy {
-            members.object("policy", |members| self.policy(policy, members));
+            members.object(key!("policy"), |members| self.policy(policy, members));
         }
         let status = match self.record.inspected {
             Inspected::Full => (1, "Complete"),
             Inspected::Partial(_) | Inspected::None(_) => (2, "Partial"),
         };
-        members.constant("status", status.1);
-        members.integer("status_id", status.0);
-        members.integer("total", total(entries));
+        members.constant(key!("status"), status.1);
+        members.integer(key!("status_id"), status.0);
+        members.integer(key!("total"), total(entries));
     }
 
     fn discovery(&self, entry: &Masked<'_>, writer: &mut Writer<'_>) {
         writer.object(|details| {
-            details.integer("count", entry.count);
-            details.member("occurrences").array([()], |writer, ()| {
-                writer.object(|occurrence| {
-                    occurrence.text("json_path", entry.json_path, self.limits.masked_path);
+            details.integer(key!("count"), entry.count);
+            details
+                .member(key!("occurrences"))
+                .array([()], |writer, ()| {
+                    writer.object(|occurrence| {
+                        occurrence.text(
+                            key!("json_path"),
+                            entry.json_path,
+                            self.limits.masked_path,
+                        );
+                    });
                 });
-            });
-            details.text("type", entry.detector, self.limits.name);
+            details.text(key!("type"), entry.detector, self.limits.name);
         });
     }
 }

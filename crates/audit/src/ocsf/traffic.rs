@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::Event;
-use crate::json::Members;
+use crate::json::{Members, key};
 use crate::record::Text;
 
 /// The methods that `http_request.http_method` may name. Any other stands in `api.operation` only.
@@ -58,7 +58,7 @@ impl Event<'_> {
         let record = self.record;
         let limits = self.limits;
         let (path, _) = split_query(record.request.path);
-        api.member("operation").string(|text| {
+        api.member(key!("operation")).string(|text| {
             if record.request.method.bytes().is_empty() {
                 text.constant("unknown");
             }
@@ -69,16 +69,18 @@ impl Event<'_> {
             text.text(path, limits.path);
         });
         if let Some(id) = record.request.id {
-            api.object("request", |members| {
-                members.text("uid", id, limits.identifier);
+            api.object(key!("request"), |members| {
+                members.text(key!("uid"), id, limits.identifier);
             });
         }
         if let Some(code) = record.response.code {
-            api.object("response", |members| members.integer("code", code.into()));
+            api.object(key!("response"), |members| {
+                members.integer(key!("code"), code.into())
+            });
         }
         if let Some(connection) = &record.connection {
-            api.object("service", |members| {
-                members.text("name", connection.name, limits.name);
+            api.object(key!("service"), |members| {
+                members.text(key!("name"), connection.name, limits.name);
             });
         }
     }
@@ -86,31 +88,35 @@ impl Event<'_> {
     pub(super) fn http_request(&self, members: &mut Members<'_, '_>) {
         let request = &self.record.request;
         let limits = self.limits;
-        members.maybe_integer("body_length", request.body_bytes);
+        members.maybe_integer(key!("body_length"), request.body_bytes);
         if METHODS.contains(&request.method.bytes()) {
-            members.text("http_method", request.method, limits.name);
+            members.text(key!("http_method"), request.method, limits.name);
         }
-        members.maybe_text("uid", request.id, limits.identifier);
-        members.object("url", |url| {
+        members.maybe_text(key!("uid"), request.id, limits.identifier);
+        members.object(key!("url"), |url| {
             let (host, port) = host_and_port(request.authority);
             let (path, _) = split_query(request.path);
-            url.text("hostname", host, limits.identifier);
-            url.text("path", path, limits.path);
-            url.maybe_integer("port", port);
-            url.maybe_text("scheme", request.scheme, limits.name);
+            url.text(key!("hostname"), host, limits.identifier);
+            url.text(key!("path"), path, limits.path);
+            url.maybe_integer(key!("port"), port);
+            url.maybe_text(key!("scheme"), request.scheme, limits.name);
         });
-        members.maybe_text("user_agent", request.user_agent, limits.user_agent);
-        members.maybe_text("version", request.protocol, limits.name);
+        members.maybe_text(key!("user_agent"), request.user_agent, limits.user_agent);
+        members.maybe_text(key!("version"), request.protocol, limits.name);
     }
 
     pub(super) fn http_response(&self, event: &mut Members<'_, '_>) {
         let response = &self.record.response;
         let Some(code) = response.code else { return };
-        event.object("http_response", |members| {
-            members.maybe_integer("body_length", response.body_bytes);
-            members.integer("code", code.into());
-            members.maybe_text("content_type", response.content_type, self.limits.name);
-            members.maybe_integer("latency", self.record.times.latency);
+        event.object(key!("http_response"), |members| {
+            members.maybe_integer(key!("body_length"), response.body_bytes);
+            members.integer(key!("code"), code.into());
+            members.maybe_text(
+                key!("content_type"),
+                response.content_type,
+                self.limits.name,
+            );
+            members.maybe_integer(key!("latency"), self.record.times.latency);
         });
     }
 
@@ -120,15 +126,14 @@ impl Event<'_> {
         let name = peers.source_principal.or(peers.source);
         self.ip(address, endpoint);
         endpoint.text(
-            "name",
+            key!("name"),
             name.unwrap_or("unknown".into()),
             self.limits.identifier,
         );
-        endpoint.maybe_integer("port", address.map(|address| address.port().into()));
+        endpoint.maybe_integer(key!("port"), address.map(|address| address.port().into()));
         if let Some(principal) = peers.source_principal {
-            endpoint.text("svc_name", principal, self.limits.identifier);
-            endpoint.constant("type", "Workload");
-            endpoint.integer("type_id", 99);
+            endpoint.text(key!("svc_name"), principal, self.limits.identifier);
+            endpoint.same(key!("type": "\"Workload\"", "type_id": 99));
         }
     }
 
@@ -139,17 +144,17 @@ impl Event<'_> {
             return;
         };
         let address = socket_address(upstream);
-        event.object("dst_endpoint", |endpoint| {
+        event.object(key!("dst_endpoint"), |endpoint| {
             self.ip(address, endpoint);
-            endpoint.text("name", name, self.limits.name);
-            endpoint.maybe_integer("port", address.map(|address| address.port().into()));
+            endpoint.text(key!("name"), name, self.limits.name);
+            endpoint.maybe_integer(key!("port"), address.map(|address| address.port().into()));
         });
     }
 
     fn ip(&self, address: Option<SocketAddr>, endpoint: &mut Members<'_, '_>) {
         if let Some(address) = address {
             let text = address.ip().to_string();
-            endpoint.text("ip", Text::from(&text), text.len());
+            endpoint.text(key!("ip"), Text::from(&text), text.len());
         }
     }
 }
