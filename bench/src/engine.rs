@@ -24,7 +24,11 @@ pub(crate) fn run(exchanges: usize) -> Result<(), Box<dyn Error>> {
     let answer = bodies::completion(2_700);
     for chain in [Chain::Unmasked, Chain::Tracegate] {
         let mut vm = vm(chain, &callers)?;
-        let requests: Vec<Request> = callers.requests.iter().filter_map(Request::read).collect();
+        let requests: Vec<Request> = callers
+            .requests
+            .iter()
+            .filter_map(|request| Request::read(request))
+            .collect();
         // Verifies every token once.
         for request in &requests {
             exchange(&mut vm, request, &answer)?;
@@ -53,7 +57,7 @@ struct Request {
 }
 
 impl Request {
-    fn read(request: &Vec<u8>) -> Option<Self> {
+    fn read(request: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(request).ok()?;
         let (head, body) = text.split_once("\r\n\r\n")?;
         let mut lines = head.split("\r\n");
