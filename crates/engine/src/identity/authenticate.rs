@@ -20,6 +20,21 @@ use crate::http::HeaderMap;
 use crate::metrics::{Metric, Metrics};
 use crate::refusal::Refusal;
 
+/// Why nobody is authenticated.
+enum Not {
+    /// The request must not pass.
+    Refused(Refusal),
+    /// The keys of that provider are to be asked for first. `otherwise` is the answer for a request
+    /// that cannot wait for them, or has waited already.
+    Yet { provider: usize, otherwise: Refusal },
+}
+
+impl From<Refusal> for Not {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
 /// A token, and the providers of the connection that take one from where it was.
 struct Presented<'r> {
     token: &'r [u8],
@@ -40,11 +55,14 @@ impl Identity {
         metrics: &mut Metrics,
     ) -> Authentication {
         match self.decide(headers, connection, now, metrics) {
-            Ok(Authentication::Pending(_)) if !may_wait => {
-                Authentication::Refused(Refusal::JwksUnavailable)
-            }
             Ok(decided) => decided,
-            Err(refusal) => Authentication::Refused(refusal),
+            Err(Not::Yet { provider, .. }) if may_wait => Authentication::Pending(provider),
+            Err(
+                Not::Refused(refusal)
+                | Not::Yet {
+                    otherwise: refusal, ..
+                },
+            ) => Authentication::Refused(refusal),
         }
     }
 
@@ -54,11 +72,11 @@ impl Identity {
         connection: &Connection,
         now: Timestamp,
         metrics: &mut Metrics,
-    ) -> Result<Authentication, Refusal> {
+    ) -> Result<Authentication, Not> {
         let Presented { token, trusted } = match self.token(headers, connection)? {
             Some(presented) => presented,
             None if connection.allow_missing => return Ok(Authentication::Anonymous),
-            None => return Err(Refusal::JwtMissing),
+            None => return Err(Refusal::JwtMissing.into()),
         };
         let compact = Compact::split(token)?;
         let digest = TokenId::digest(token);
@@ -70,7 +88,7 @@ impl Identity {
             1,
         );
         match known {
-            Some((provider, known)) => self.again(provider, &known, now),
+            Some((provider, known)) => Ok(self.again(provider, &known, now)?),
             None => self.first_time(&compact, digest, &trusted, now),
         }
     }
@@ -95,11 +113,11 @@ impl Identity {
         digest: [u8; 32],
         trusted: &[usize],
         now: Timestamp,
-    ) -> Result<Authentication, Refusal> {
+    ) -> Result<Authentication, Not> {
         let header = compact.header()?;
         let accepted = |provider: &usize| self.accepts_algorithm(*provider, header.kind.algorithm);
         if !trusted.iter().any(accepted) {
-            return Err(Refusal::JwtAlgorithm);
+            return Err(Refusal::JwtAlgorithm.into());
         }
         let members = compact.payload()?;
         let issuer = claims::issuer(&members)?;
@@ -182,29 +200,38 @@ impl Identity {
         header: Header,
         claims: Claims,
         now: Timestamp,
-    ) -> Result<Authentication, Refusal> {
+    ) -> Result<Authentication, Not> {
         let algorithm = header.kind.algorithm;
         let signature = compact.signature()?;
         let bound = self.providers.get(provider).ok_or(Refusal::JwtIssuer)?;
         let ring = self.rings.get(bound.ring).ok_or(Refusal::JwksUnavailable)?;
         let keys = match ring.find(header.key_id.as_deref(), algorithm, now) {
             Lookup::Keys(keys) => keys,
-            Lookup::OtherAlgorithm => return Err(Refusal::JwtAlgorithm),
-            Lookup::UnknownKey => return Err(Refusal::JwtUnknownKey),
-            Lookup::Ask { next_chance } if next_chance <= now.plus_millis(HOLD_MS).millis() => {
-                return Ok(Authentication::Pending(provider));
+            Lookup::OtherAlgorithm => return Err(Refusal::JwtAlgorithm.into()),
+            Lookup::UnknownKey => return Err(Refusal::JwtUnknownKey.into()),
+            Lookup::Ask { next_chance } => {
+                return Err(Not::yet(
+                    provider,
+                    next_chance,
+                    now,
+                    Refusal::JwksUnavailable,
+                ));
             }
-            Lookup::Ask { .. } => return Err(Refusal::JwksUnavailable),
         };
         let message = compact.signing_input;
-        let key = keys
+        let mut candidates = keys
             .into_iter()
-            .filter(|key| key.signature_len() == signature.len())
-            .find(|key| {
-                let verdict = self.verifier.verify(algorithm, key, message, &signature);
-                verdict == Some(true)
-            })
-            .ok_or(Refusal::JwtSignature)?;
+            .filter(|key| key.signature_len() == signature.len());
+        let Some(key) = candidates.find(|key| {
+            let verdict = self.verifier.verify(algorithm, key, message, &signature);
+            verdict == Some(true)
+        }) else {
+            // The issuer may have put a new key in the place of this one, under the same name.
+            return Err(match ring.may_be_outdated(now) {
+                Some(next_chance) => Not::yet(provider, next_chance, now, Refusal::JwtSignature),
+                None => Refusal::JwtSignature.into(),
+            });
+        };
         let principal: Rc<Principal> = Rc::clone(&claims.principal);
         let verified = Verified {
             key: *key.thumbprint(),
@@ -214,6 +241,20 @@ impl Identity {
         self.cache
             .insert(TokenId::new(digest, ring.id()), verified, now);
         Ok(Authentication::Verified(principal))
+    }
+}
+
+impl Not {
+    /// The keys are worth waiting for if they may come in time.
+    fn yet(provider: usize, next_chance: u64, now: Timestamp, otherwise: Refusal) -> Self {
+        if next_chance <= now.plus_millis(HOLD_MS).millis() {
+            Self::Yet {
+                provider,
+                otherwise,
+            }
+        } else {
+            Self::Refused(otherwise)
+        }
     }
 }
 

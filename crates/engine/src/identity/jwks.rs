@@ -27,7 +27,7 @@ pub struct KeySet {
 }
 
 /// Why a key set is refused as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeySetError {
     /// Longer than 256 KiB.
     TooLong,
@@ -35,8 +35,8 @@ pub enum KeySetError {
     NotAKeySet,
     /// More than 64 keys.
     TooManyKeys,
-    /// No key that this filter can verify signatures with.
-    NoUsableKey,
+    /// No key that this filter can verify signatures with: the place of each key, and why it is none.
+    NoUsableKey(Vec<(usize, KeyError)>),
 }
 
 impl fmt::Display for KeySetError {
@@ -45,7 +45,7 @@ impl fmt::Display for KeySetError {
             Self::TooLong => "the key set is longer than 256 KiB",
             Self::NotAKeySet => "not a JWK set: a JSON object with an array `keys`, no name twice",
             Self::TooManyKeys => "the key set has more than 64 keys",
-            Self::NoUsableKey => "the key set has no key that can verify signatures",
+            Self::NoUsableKey(_) => "the key set has no key that can verify signatures",
         })
     }
 }
@@ -92,7 +92,7 @@ impl KeySet {
         skipped.extend(twice.map(|index| (index, KeyError::DuplicateKeyId)));
         skipped.sort_unstable_by_key(|(index, _)| *index);
         if usable.is_empty() {
-            return Err(KeySetError::NoUsableKey);
+            return Err(KeySetError::NoUsableKey(skipped));
         }
         Ok(Self {
             keys: usable,

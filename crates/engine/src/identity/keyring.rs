@@ -6,8 +6,9 @@
 //! - After about 80 % of their time they are fetched anew, while the old ones go on being used.
 //! - When the issuer does not answer, the old ones are used up to `max_stale_seconds` longer, and
 //!   fetches back off from 1 to 60 seconds.
-//! - A token with an unknown `kid` has the set fetched once more, at most once in 30 seconds per
-//!   process whatever callers send: otherwise anyone could make this proxy flood the issuer.
+//! - A token with an unknown `kid`, or one that its key does not verify (issuers exchange keys under
+//!   one name), has the set fetched once more, at most once in 30 seconds per process whatever
+//!   callers send: otherwise anyone could make this proxy flood the issuer.
 //!
 //! A set is replaced only by an answer that is one: status 200, within the limits, with at least one
 //! usable key. Anything else leaves the old keys alone.
@@ -124,6 +125,13 @@ impl KeyRing {
             }
             Found::Nothing => Lookup::Ask { next_chance },
         }
+    }
+
+    /// When the issuer may be asked whether it still has these keys, in milliseconds since the Unix
+    /// epoch. `None`: it has just been asked, or there is nobody to ask.
+    pub(super) fn may_be_outdated(&self, now: Timestamp) -> Option<u64> {
+        let remote = self.remote.as_ref()?;
+        (!remote.confirmed(now)).then(|| remote.next_chance())
     }
 
     /// When this ring wants its next tick, in milliseconds from now.

@@ -61,8 +61,8 @@ pub enum Authentication {
     Anonymous,
     /// It must not pass.
     Refused(Refusal),
-    /// It cannot be decided until the keys of the provider with that index have come: either
-    /// [`Identity::wait`] or refuse. Only if the caller may wait.
+    /// It cannot be decided until the keys of the provider with that index have come, or have come
+    /// anew: either [`Identity::wait`] or refuse. Only if the caller may wait.
     Pending(usize),
 }
 

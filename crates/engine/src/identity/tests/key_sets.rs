@@ -258,10 +258,13 @@ fn a_set_without_a_usable_key_is_no_set() {
     ] {
         assert_eq!(refused(text.as_bytes()), KeySetError::NotAKeySet, "{text}");
     }
-    assert_eq!(refused(br#"{"keys":[]}"#), KeySetError::NoUsableKey);
     assert_eq!(
-        parse(&[rsa(1_024, F4)]).unwrap_err(),
-        KeySetError::NoUsableKey
+        refused(br#"{"keys":[]}"#),
+        KeySetError::NoUsableKey(Vec::new())
+    );
+    assert_eq!(
+        parse(&[rsa(1_024, F4), json!({"kty": "oct", "k": "AA"})]).unwrap_err(),
+        KeySetError::NoUsableKey(vec![(0, KeyError::RsaModulus), (1, KeyError::NotPublic)])
     );
     assert_eq!(refused(&vec![b' '; 256 * 1024 + 1]), KeySetError::TooLong);
     let keys = vec![Key::P256.jwk(); 65];

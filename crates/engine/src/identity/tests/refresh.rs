@@ -143,8 +143,88 @@ fn new_material_under_an_old_key_id_replaces_it() {
     assert_eq!(process.at_once(0, &old), Ok(()));
     process.issuer = Some(set_of(&[("ed", Key::Other)]));
     process.run(600_000);
-    assert_eq!(process.at_once(0, &old), Err(Refusal::JwtSignature));
+    assert_eq!(process.answer(0, &old), Err(Refusal::JwtSignature));
     assert_eq!(process.at_once(0, &token(Key::Other, "ed")), Ok(()));
+}
+
+#[test]
+fn new_material_under_an_old_key_id_is_fetched_for_the_first_token_that_it_signed() {
+    // An issuer that names no keys is no different.
+    let unnamed = json!({"alg": "EdDSA"}).to_string();
+    let unnamed = Key::Other.token_with(&unnamed, claims_with(json!({})).to_string());
+    for new in [token(Key::Other, "ed"), unnamed] {
+        let mut process = Process::warm(2);
+        let old = good();
+        assert_eq!(process.at_once(0, &old), Ok(()));
+        process.run(60_000);
+        process.issuer = Some(set_of(&[("ed", Key::Other)]));
+        let id = process.request(0, &new);
+        assert_eq!(process.held(), 1);
+        process.run(150);
+        let (outcome, waited) = process.ended(id);
+        assert_eq!(outcome, Ok(()));
+        assert!(waited <= 100, "{waited} ms");
+        assert_eq!(process.at_once(0, &old), Err(Refusal::JwtSignature));
+        process.run(1_100);
+        assert_eq!(process.at_once(1, &new), Ok(()), "the other VM");
+        assert_eq!(process.fetches, 2);
+    }
+}
+
+#[test]
+fn a_thousand_forged_signatures_under_a_known_key_id_are_one_fetch() {
+    let mut process = Process::warm(4);
+    process.run(60_000);
+    let header = json!({"alg": "EdDSA", "kid": "ed"}).to_string();
+    let forged = |n: usize| {
+        Key::Attacker.token_with(
+            &header,
+            claims_with(json!({"jti": n.to_string()})).to_string(),
+        )
+    };
+    let ids: Vec<_> = (0..1_000)
+        .map(|n| process.request(n % 4, &forged(n)))
+        .collect();
+    // Who has a good token does not wait behind them.
+    assert_eq!(process.at_once(0, &good()), Ok(()));
+    process.run(2_500);
+    for id in ids {
+        assert_eq!(process.ended(id).0, Err(Refusal::JwtSignature));
+    }
+    assert_eq!(process.fetches, 2);
+    for n in 0..100 {
+        assert_eq!(
+            process.at_once(n % 4, &forged(n)),
+            Err(Refusal::JwtSignature),
+            "the issuer has just been asked"
+        );
+    }
+    process.run(1_000);
+    assert_eq!(process.fetches, 2);
+    // Whatever callers send, an hour has 120 half minutes.
+    for n in 0..3_600 {
+        process.request(n % 4, &forged(n));
+        process.run(1_000);
+    }
+    assert!(process.fetches <= 2 + 120, "{}", process.fetches);
+}
+
+#[test]
+fn a_forged_signature_is_refused_as_such_while_the_issuer_is_down() {
+    let mut process = Process::warm(2);
+    process.run(60_000);
+    process.issuer = None;
+    let forged = token(Key::Attacker, "ed");
+    assert_eq!(process.answer(0, &forged), Err(Refusal::JwtSignature));
+    assert_eq!(process.at_once(0, &good()), Ok(()));
+    assert_eq!(process.fetches, 2);
+    process.run(1_000);
+    assert_eq!(
+        process.at_once(1, &forged),
+        Err(Refusal::JwtSignature),
+        "nobody waits while nobody may ask"
+    );
+    assert_eq!(process.fetches, 2);
 }
 
 #[test]
