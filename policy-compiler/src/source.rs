@@ -51,3 +51,19 @@ impl Source {
         }
     }
 }
+
+/// Where the byte `at` of a text stands in the source of the literal block that it was read from, whose
+/// header and first indentation are not part of it. `None` where the block does not show the text line
+/// by line.
+pub(crate) fn in_block(block: &str, text: &str, at: usize) -> Option<usize> {
+    let before = text.get(..at)?;
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let line = text.get(line_start..)?.split('\n').next()?;
+    let mut lines = block.split_inclusive('\n');
+    let above = before.matches('\n').count();
+    let start: usize = lines.by_ref().take(above).map(str::len).sum();
+    let shown = lines.next()?.trim_end_matches(['\n', '\r']);
+    let indentation = shown.strip_suffix(line)?;
+    let is_blank = indentation.trim_start_matches(' ').is_empty();
+    is_blank.then(|| start + indentation.len() + (at - line_start))
+}

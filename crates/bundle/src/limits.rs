@@ -55,6 +55,12 @@ fn holds(condition: bool, otherwise: &'static str) -> Check {
     }
 }
 
+/// Whether no two of at most some hundred values are equal.
+fn are_distinct<T: PartialEq>(values: impl Iterator<Item = T> + Clone) -> bool {
+    let mut before = values.clone().enumerate();
+    before.all(|(index, value)| values.clone().take(index).all(|other| other != value))
+}
+
 /// Whether `text` may stand in place of a masked value: printable ASCII that needs no escape in JSON,
 /// nor in JSON that is itself text in JSON.
 #[must_use]
@@ -88,6 +94,8 @@ impl Bundle {
             return Err(LoadError::Limit("states in its automata"));
         }
         self.providers.iter().try_for_each(provider)?;
+        let issuers = self.providers.iter().map(|provider| &provider.issuer);
+        holds(are_distinct(issuers), "an issuer that is set up twice")?;
         detectors(&self.detectors)?;
         self.connections
             .iter()
@@ -104,6 +112,10 @@ impl Bundle {
         if !connection.providers.iter().all(exists) {
             return Err(LoadError::Dangling("issuer"));
         }
+        holds(
+            are_distinct(connection.providers.iter()),
+            "a connection that lists an issuer twice",
+        )?;
         holds(
             connection.max_request_body <= MAX_REQUEST_BODY,
             "a connection that inspects longer request bodies than the filter can hold",

@@ -95,7 +95,7 @@ codes! {
     DuplicateIssuer = "TG0201", Error;
     /// An issuer's keys come from nowhere, or from two places.
     KeySource = "TG0202", Error;
-    /// `jwks` is not a JSON Web Key Set.
+    /// `jwks` is not a JSON Web Key Set, or has no key that can verify signatures.
     KeySet = "TG0203", Error;
     /// `jwks` holds a private or symmetric key.
     PrivateKey = "TG0204", Error;
@@ -103,6 +103,10 @@ codes! {
     UnknownIssuer = "TG0205", Error;
     /// A connection accepts no token, so that every request to it is refused.
     NoIssuer = "TG0206", Warning;
+    /// A key of `jwks` that verifies no token.
+    UnusableKey = "TG0207", Warning;
+    /// A key of `jwks` without a `kid`, which is not alone.
+    KeyWithoutId = "TG0208", Warning;
 
     /// Two connections have the same name.
     DuplicateConnection = "TG0301", Error;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub use codes::{Code, Severity};
 pub use render::Style;
 
-use crate::source::{Position, Source, Span};
+use crate::source::{self, Position, Source, Span};
 
 /// One finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,8 +151,8 @@ impl Diagnostics {
 }
 
 impl Diagnostics {
-    /// The place of a stretch of a text's content, if the text stands in the source as it is; else
-    /// the place of the whole text.
+    /// The place of a stretch of a text's content, if the text stands in the source as it is, in one
+    /// line or line by line; else the place of the whole text.
     pub(crate) fn within(&self, span: Span, text: &str, stretch: Range<usize>) -> Span {
         let source = self
             .source
@@ -161,11 +161,15 @@ impl Diagnostics {
             .unwrap_or_default();
         let quoted = source.starts_with(['"', '\'']);
         let content = source.get(usize::from(quoted)..).unwrap_or_default();
-        if !content.starts_with(text) || stretch.end > text.len() {
-            return span;
+        if content.starts_with(text) && stretch.end <= text.len() {
+            let start = span.start + usize::from(quoted);
+            return Span::new(start + stretch.start, start + stretch.end);
         }
-        let start = span.start + usize::from(quoted);
-        Span::new(start + stretch.start, start + stretch.end)
+        let place = |at| source::in_block(source, text, at).map(|at| span.start + at);
+        match (place(stretch.start), place(stretch.end)) {
+            (Some(start), Some(end)) => Span::new(start, end),
+            _ => span,
+        }
     }
 
     /// Puts the findings into the order of the file.

@@ -1,12 +1,12 @@
 //! Issuers.
 
-use serde_json::{Map, Value};
 use tracegate_bundle::limits::MAX_PROVIDERS;
 use tracegate_bundle::policy::{Algorithm, KeySource, Provider, TokenHeader};
 
+use super::keys::inline;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::syntax::decode::{List, Spanned};
-use crate::syntax::{JwtRule, KeySet, Url};
+use crate::syntax::decode::List;
+use crate::syntax::{JwtRule, Url};
 
 pub(super) fn providers(rules: &List<JwtRule>, out: &mut Diagnostics) -> Vec<Provider> {
     super::connection::bounded(rules, MAX_PROVIDERS, "issuers", out);
@@ -99,13 +99,7 @@ fn keys(rule: &JwtRule, out: &mut Diagnostics) -> KeySource {
             "delete it; it belongs to `jwksUri`",
         ),
         (Some(url), None, Some(cluster)) => remote(rule, &url.value, &cluster.value.0, out),
-        (None, Some(jwks), None) => match key_set(jwks) {
-            Ok(text) => KeySource::Inline(text),
-            Err(diagnostic) => {
-                out.push(diagnostic);
-                none
-            }
-        },
+        (None, Some(jwks), None) => KeySource::Inline(inline(jwks, out).unwrap_or_default()),
     }
 }
 
@@ -126,35 +120,4 @@ fn remote(rule: &JwtRule, url: &Url, cluster: &str, out: &mut Diagnostics) -> Ke
         max_stale_seconds: rule.max_stale.value.secs(),
         timeout_ms: rule.timeout.value.millis(),
     }
-}
-
-/// The key set as compact JSON, if it is one of public keys (RFC 7517 §5). Bundles are no secret, so
-/// a private key in one is lost.
-fn key_set(jwks: &Spanned<KeySet>) -> Result<String, Diagnostic> {
-    let fault = |code, message: String, help: &str| {
-        Err(Diagnostic::new(code, jwks.span, message).help(help))
-    };
-    let form = "write `jwks: '{\"keys\": […]}'` as the issuer publishes it";
-    let set: Value = match serde_json::from_str(&jwks.value.0) {
-        Ok(set) => set,
-        Err(error) => return fault(Code::KeySet, format!("`jwks` is not JSON: {error}"), form),
-    };
-    let keys: Option<Vec<&Map<String, Value>>> = set
-        .get("keys")
-        .and_then(Value::as_array)
-        .and_then(|keys| keys.iter().map(Value::as_object).collect());
-    let Some(keys) = keys.filter(|keys| !keys.is_empty()) else {
-        let message = "`jwks` is not a key set with at least one key".to_owned();
-        return fault(Code::KeySet, message, form);
-    };
-    // `d` is the private part of RSA, EC and OKP keys, `k` a symmetric key (RFC 7518 §6, RFC 8037).
-    if keys
-        .iter()
-        .any(|key| key.contains_key("d") || key.contains_key("k"))
-    {
-        let message = "`jwks` holds a private or symmetric key".to_owned();
-        let help = "keep only the public members, and replace the key: it has been seen";
-        return fault(Code::PrivateKey, message, help);
-    }
-    Ok(set.to_string())
 }

@@ -6,6 +6,7 @@
 
 mod connection;
 mod identity;
+mod keys;
 mod mask;
 mod patterns;
 

@@ -21,6 +21,30 @@ fn an_issuer_that_is_not_there_is_refused() {
 }
 
 #[test]
+fn an_issuer_is_set_up_once_and_listed_once() {
+    // Which audiences and keys count for its tokens must not depend on an order.
+    let twice = after(|bundle| {
+        let mut other = bundle.providers[0].clone();
+        other.audiences = vec!["other".to_owned()];
+        bundle.providers.push(other);
+    });
+    assert_eq!(
+        twice,
+        Err(LoadError::Invalid("an issuer that is set up twice"))
+    );
+    let listed = after(|bundle| bundle.connections[0].providers = vec![0, 0]);
+    let message = "a connection that lists an issuer twice";
+    assert_eq!(listed, Err(LoadError::Invalid(message)));
+    let other = after(|bundle| {
+        let mut other = bundle.providers[0].clone();
+        other.issuer.push('/');
+        bundle.providers.push(other);
+        bundle.connections[0].providers = vec![1, 0];
+    });
+    assert_eq!(other, Ok(()), "another name is another issuer");
+}
+
+#[test]
 fn an_expression_that_is_not_there_is_refused_wherever_it_is_used() {
     let in_rule = after(|bundle| {
         bundle.connections[0].rules[0].when[0].not_matches = vec![ExpressionId(1)];
