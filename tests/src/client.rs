@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::http::{Fields, Request, Response};
@@ -41,22 +41,43 @@ pub fn send(to: SocketAddr, request: &Request) -> io::Result<Response> {
 /// # Errors
 /// As [`send`].
 pub fn send_raw(to: SocketAddr, method: &str, pieces: Vec<Vec<u8>>) -> io::Result<Response> {
-    wait(async {
-        let (read, mut write) = TcpStream::connect(to).await?.into_split();
-        let writer = tokio::spawn(async move {
-            for piece in pieces {
-                // The answer may come before the request is through; what matters is the answer.
-                if write.write_all(&piece).await.is_err() {
-                    break;
-                }
-                tokio::time::sleep(BETWEEN_PIECES).await;
+    wait(async { exchange(TcpStream::connect(to).await?, method, pieces).await })
+}
+
+/// Sends a request over HTTP/1.1 and TLS, on a connection of its own.
+///
+/// # Errors
+/// As [`send`], and when the handshake fails.
+#[cfg(feature = "tls")]
+pub fn send_tls(
+    to: SocketAddr,
+    client: &crate::tls::Client,
+    request: &Request,
+) -> io::Result<Response> {
+    let pieces = wire::request_pieces(request);
+    wait(async { exchange(client.connect(to).await?, &request.method, pieces).await })
+}
+
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Send + 'static,
+    method: &str,
+    pieces: Vec<Vec<u8>>,
+) -> io::Result<Response> {
+    let (read, mut write) = tokio::io::split(stream);
+    let writer = tokio::spawn(async move {
+        for piece in pieces {
+            // The answer may come before the request is through; what matters is the answer.
+            let written = write.write_all(&piece).await;
+            if written.is_err() || write.flush().await.is_err() {
+                break;
             }
-            write
-        });
-        let response = wire::read_response(&mut wire::reader(read), method).await;
-        writer.abort();
-        response
-    })
+            tokio::time::sleep(BETWEEN_PIECES).await;
+        }
+        write
+    });
+    let response = wire::read_response(&mut wire::reader(read), method).await;
+    writer.abort();
+    response
 }
 
 /// Sends a request over HTTP/2 with prior knowledge, on a connection of its own.
@@ -64,19 +85,37 @@ pub fn send_raw(to: SocketAddr, method: &str, pieces: Vec<Vec<u8>>) -> io::Resul
 /// # Errors
 /// As [`send`].
 pub fn send_http2(to: SocketAddr, request: &Request) -> io::Result<Response> {
-    wait(async {
-        let stream = TokioIo::new(TcpStream::connect(to).await?);
-        let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream);
-        let (mut sender, connection) = handshake.await.map_err(io::Error::other)?;
-        let connection = tokio::spawn(connection);
-        let response = match sender.send_request(http2_request(request)?).await {
-            Ok(response) => collect(response).await,
-            // Reset before there was a head.
-            Err(_) => Response::default(),
-        };
-        connection.abort();
-        Ok(response)
-    })
+    wait(async { exchange_http2(TcpStream::connect(to).await?, request).await })
+}
+
+/// The same over TLS.
+///
+/// # Errors
+/// As [`send_tls`].
+#[cfg(feature = "tls")]
+pub fn send_http2_tls(
+    to: SocketAddr,
+    client: &crate::tls::Client,
+    request: &Request,
+) -> io::Result<Response> {
+    wait(async { exchange_http2(client.connect(to).await?, request).await })
+}
+
+async fn exchange_http2(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    request: &Request,
+) -> io::Result<Response> {
+    let stream = TokioIo::new(stream);
+    let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream);
+    let (mut sender, connection) = handshake.await.map_err(io::Error::other)?;
+    let connection = tokio::spawn(connection);
+    let response = match sender.send_request(http2_request(request)?).await {
+        Ok(response) => collect(response).await,
+        // Reset before there was a head.
+        Err(_) => Response::default(),
+    };
+    connection.abort();
+    Ok(response)
 }
 
 fn http2_request(request: &Request) -> io::Result<hyper::Request<Frames>> {

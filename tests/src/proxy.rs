@@ -18,6 +18,7 @@ use crate::drivers::{Setup, metric_name};
 use crate::envoy::{DEFAULT_VERSION, Envoy, Home};
 use crate::http::{Request, Response};
 use crate::standins::engine::Engine;
+use crate::tls::Authority;
 use crate::{client, module};
 
 /// The file of the audit records, in Envoy's home.
@@ -36,6 +37,7 @@ pub struct Deployment<'a> {
     api_key: Option<String>,
     http2: bool,
     ecds: bool,
+    mutual_tls: Option<(&'a Authority, bool)>,
     changes: Vec<Change<'a>>,
 }
 
@@ -51,6 +53,7 @@ impl<'a> Deployment<'a> {
             api_key: None,
             http2: false,
             ecds: false,
+            mutual_tls: None,
             changes: Vec::new(),
         }
     }
@@ -97,6 +100,14 @@ impl<'a> Deployment<'a> {
         self
     }
 
+    /// With a listener that speaks TLS and asks callers for a certificate of that authority. `required`:
+    /// who has none does not come through the handshake.
+    #[must_use]
+    pub fn mutual_tls(mut self, authority: &'a Authority, required: bool) -> Self {
+        self.mutual_tls = Some((authority, required));
+        self
+    }
+
     /// With a changed bootstrap.
     #[must_use]
     pub fn change(mut self, change: impl FnOnce(&mut Value) + 'a) -> Self {
@@ -109,9 +120,13 @@ impl<'a> Deployment<'a> {
     /// # Panics
     /// When something does not start.
     #[must_use]
-    pub fn start(self) -> Proxy {
+    pub fn start(mut self) -> Proxy {
         let engine = Engine::start(self.api_key.as_deref());
         let home = Home::new().expect("a temporary folder");
+        if let Some((authority, required)) = self.mutual_tls.take() {
+            let socket = authority.listener(&home, required);
+            self = self.change(|bootstrap| filter_chain(bootstrap)["transport_socket"] = socket);
+        }
         let options = self.options(&home, engine.address());
         if self.ecds {
             let filter = rendered(self.setup, Part::Ecds, &options);
@@ -321,15 +336,23 @@ impl Proxy {
 
 // === Changes of the bootstrap ===
 
+/// The filter chain of the listener of a bootstrap.
+///
+/// # Panics
+/// When it is none of ours.
+pub fn filter_chain(bootstrap: &mut Value) -> &mut Value {
+    bootstrap
+        .pointer_mut("/static_resources/listeners/0/filter_chains/0")
+        .expect("a listener")
+}
+
 /// The HTTP filters of a bootstrap.
 ///
 /// # Panics
 /// When it is none of ours.
 pub fn http_filters(bootstrap: &mut Value) -> &mut Vec<Value> {
-    let filters =
-        "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
-    bootstrap
-        .pointer_mut(filters)
+    filter_chain(bootstrap)
+        .pointer_mut("/filters/0/typed_config/http_filters")
         .and_then(Value::as_array_mut)
         .expect("HTTP filters")
 }

@@ -180,7 +180,9 @@ fn decode(value: &[u8]) -> Option<u64> {
     Some(u64::from_le_bytes(value.try_into().ok()?))
 }
 
-fn asks_for_source_principal(connection: &Connection) -> bool {
+/// Whether a rule of that connection asks for the peer identity of mutual TLS.
+#[must_use]
+pub fn asks_for_source_principal(connection: &Connection) -> bool {
     let in_rules = connection.rules.iter().any(|rule| {
         rule.from
             .iter()

@@ -1,17 +1,24 @@
 //! A real Envoy with the compiled filter, in the configuration that we ship.
 
 use std::collections::BTreeMap;
+use std::io;
+
+use tracegate_engine::vm::asks_for_source_principal;
 
 use super::{Driver, Outcome, Play, Setup};
 use crate::client;
+use crate::http::Response;
 use crate::proxy::{Deployment, Proxy};
 use crate::standins::server::Answer;
+use crate::tls::Authority;
 
-/// An Envoy.
+/// An Envoy. Where the policy asks for peers its listener speaks mutual TLS.
 pub struct Envoy {
     name: String,
     /// Whether all requests are HTTP/2.
     http2: bool,
+    /// Issues the certificates of peers.
+    authority: Option<Authority>,
     proxy: Proxy,
 }
 
@@ -19,21 +26,53 @@ impl Envoy {
     /// Starts an Envoy of that version with that policy.
     #[must_use]
     pub fn open(setup: &Setup, version: &str) -> Self {
-        Self {
-            name: format!("envoy {version}"),
-            http2: false,
-            proxy: Deployment::of(setup).version(version).start(),
-        }
+        Self::start(setup, version, false)
     }
 
     /// The same with HTTP/2 on both sides.
     #[must_use]
     pub fn open_http2(setup: &Setup, version: &str) -> Self {
-        let deployment = Deployment::of(setup).version(version).http2_back_end();
+        Self::start(setup, version, true)
+    }
+
+    fn start(setup: &Setup, version: &str, http2: bool) -> Self {
+        let mut connections = setup.bundle.connections.iter();
+        let authority = connections
+            .any(asks_for_source_principal)
+            .then(Authority::new);
+        let mut deployment = Deployment::of(setup).version(version);
+        if http2 {
+            deployment = deployment.http2_back_end();
+        }
+        if let Some(authority) = &authority {
+            deployment = deployment.mutual_tls(authority, false);
+        }
+        let proxy = deployment.start();
+        let over = if http2 { " over HTTP/2" } else { "" };
         Self {
-            name: format!("envoy {version} over HTTP/2"),
-            http2: true,
-            proxy: deployment.start(),
+            name: format!("envoy {version}{over}"),
+            http2,
+            authority,
+            proxy,
+        }
+    }
+
+    fn send(&self, play: &Play) -> io::Result<Response> {
+        let (to, request) = (self.proxy.address(), &play.request);
+        let http2 = self.http2 || play.http2;
+        let Some(authority) = &self.authority else {
+            return match http2 {
+                true => client::send_http2(to, request),
+                false => client::send(to, request),
+            };
+        };
+        let client = match &play.peer {
+            Some(uri) => authority.client_as(authority, uri),
+            None => authority.client(),
+        };
+        match http2 {
+            true => client::send_http2_tls(to, &client, request),
+            false => client::send_tls(to, &client, request),
         }
     }
 }
@@ -55,12 +94,7 @@ impl Driver for Envoy {
             .script(move |_| Answer::Message(message.clone()));
         let _ = proxy.engine.take_received();
         let before = proxy.metrics();
-        let send = if self.http2 || play.http2 {
-            client::send_http2
-        } else {
-            client::send
-        };
-        let response = send(proxy.address(), &play.request).expect("an answer");
+        let response = self.send(play).expect("an answer");
         let record = proxy.record_of(&response).into_bytes();
         let grew = |(name, value): (String, u64)| {
             let grew = value.saturating_sub(before.get(&name).copied().unwrap_or(0));

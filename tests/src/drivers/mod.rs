@@ -4,6 +4,7 @@
 //! back end will answer) and tells the [`Outcome`] as client, back end, access log and metrics saw
 //! it. Because all three tell the same kind of outcome, one expectation serves them all.
 
+#[cfg(feature = "tls")]
 pub mod envoy;
 pub mod native;
 #[cfg(feature = "wasm-host")]

@@ -145,7 +145,7 @@ pub struct Request {
     pub trailers: BTreeMap<String, Value>,
     /// Whether the client speaks HTTP/2.
     pub http2: bool,
-    /// The URI in the client's certificate, for drivers other than Envoy.
+    /// The URI in the client's certificate.
     pub peer: Option<String>,
 }
 

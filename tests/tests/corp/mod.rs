@@ -66,9 +66,17 @@ spec:
     }
 
     pub(crate) fn signed_by(&self, signer: &PrivateKey, revision: u64, denied: &str) -> Setup {
+        self.sealed(signer, &self.policy(revision, denied))
+    }
+
+    /// Another policy of the company.
+    pub(crate) fn compiled(&self, policy: &str) -> Setup {
+        self.sealed(&self.signer, policy)
+    }
+
+    fn sealed(&self, signer: &PrivateKey, policy: &str) -> Setup {
         let idps = BTreeMap::from([("corp-idp".to_owned(), Arc::clone(&self.idp))]);
-        let policy = self.policy(revision, denied);
-        Setup::compile_with(signer, "corp.yaml", &policy, idps)
+        Setup::compile_with(signer, "corp.yaml", policy, idps)
             .unwrap_or_else(|findings| panic!("{findings}"))
     }
 
