@@ -193,7 +193,10 @@ mod tests {
         ];
         for (text, expected) in cases {
             let places = elements_of_keys(text).unwrap();
-            let found: Vec<_> = places.into_iter().map(|place| &text[place]).collect();
+            let found: Vec<_> = places
+                .into_iter()
+                .map(|place| text.get(place).unwrap())
+                .collect();
             assert_eq!(found, *expected, "{text}");
         }
         assert_eq!(elements_of_keys(r#"{"other":[]}"#), None);
