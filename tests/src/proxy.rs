@@ -282,6 +282,24 @@ impl Proxy {
         }
     }
 
+    /// The records so far that nobody asked for.
+    ///
+    /// # Panics
+    /// When there is no access log.
+    #[must_use]
+    pub fn untaken_records(&self) -> Vec<String> {
+        let taken = self
+            .taken
+            .lock()
+            .expect("no test panics while it holds this");
+        let lines = self.envoy.lines(RECORDS, 0).expect("an access log");
+        let untaken = lines.into_iter().enumerate();
+        untaken
+            .filter(|(at, _)| !taken.contains(at))
+            .map(|(_, line)| line)
+            .collect()
+    }
+
     fn take_record(&self, wanted: impl Fn(&str) -> bool) -> String {
         let mut taken = self
             .taken

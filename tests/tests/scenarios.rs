@@ -98,6 +98,10 @@ impl<D: Driver> Driver for Valid<D> {
         ocsf::assert_valid(self.schema.as_ref(), &outcome.record);
         outcome
     }
+
+    fn leftovers(&mut self) -> Vec<String> {
+        self.driver.leftovers()
+    }
 }
 
 #[test]

@@ -62,6 +62,11 @@ pub trait Driver {
 
     /// Plays one exchange.
     fn play(&mut self, play: &Play) -> Outcome;
+
+    /// The records that no exchange accounts for, once all have been played.
+    fn leftovers(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// What every driver is opened with.

@@ -117,6 +117,12 @@ impl Stage {
                 }
             }
         }
+        for line in driver.leftovers() {
+            report.failures.push(format!(
+                "{}: on {kind} a record is left over: {line}",
+                self.name
+            ));
+        }
         report
     }
 

@@ -9,3 +9,4 @@ pub(super) mod process;
 mod refresh;
 mod signatures;
 mod support;
+mod wycheproof;
