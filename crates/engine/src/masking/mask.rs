@@ -6,23 +6,20 @@
 //! - A value that a rule on *fields* names is replaced as a whole: its substitute is begun at its first
 //!   byte, and the value is *swallowed* to its end, still checked to be JSON. Of several such rules the
 //!   first of the policy counts. Detectors are not asked any more.
-//! - Text in strings, numbers and names is replaced where a detector finds something. Matches that
-//!   overlap are one, under the detector that begins first; its action is that of the first rule of
-//!   the policy that runs this detector here. So two rules never show more than either of them.
+//! - Text in strings, numbers and names is replaced where a detector finds something: each is a strand.
 //! - A member or element that is *dropped* takes one comma with it, so a comma waits until its
-//!   successor is known to stay. If a detector decides about dropping, the member waits on a stage.
+//!   successor is known to stay.
 
 use std::rc::Rc;
 
 use super::Report;
-use super::detect::{Found, Scanner};
 use super::fill::Fill;
 use super::json::{JsonError, MAX_DEPTH, Tokenizer};
 use super::paths::Cursor;
 use super::plan::{Plan, Scope};
 use super::report::{Tally, Trail};
+use super::strand::Strand;
 use super::tape::{Reel, Tape};
-use super::text::Text;
 
 use names::CleanNames;
 
@@ -60,13 +57,11 @@ struct State {
     member: Option<Scope>,
     /// The value in hand is not shown.
     swallow: Option<Swallow>,
-    /// The value in hand is on the stage.
-    staged: Option<Staged>,
     /// The value in hand is a string that detectors read.
-    reading: Option<Reading>,
-    text: Text,
-    scanner: Scanner,
-    found: Vec<Found>,
+    reading: bool,
+    strand: Strand,
+    /// The part of a substitute that is being put in place.
+    substitute: Vec<u8>,
     clean_names: CleanNames,
     /// Names that were masked so far; tells them apart.
     masked_names: u32,
@@ -91,23 +86,6 @@ struct Swallow {
     raw: bool,
 }
 
-/// A member or element that may have to be dropped.
-#[derive(Clone, Copy, Debug)]
-struct Staged {
-    /// Where it begins.
-    start: u64,
-    /// Whether a child of its container had stayed before it.
-    kept: bool,
-}
-
-/// A string that detectors read.
-#[derive(Debug)]
-struct Reading {
-    scope: Scope,
-    /// The substitute of a match that goes on.
-    open: Option<Fill>,
-}
-
 impl BodyMasker {
     /// A masker for one body. Bit `i` of `active` tells whether rule `i` applies to this caller; with
     /// none that does, the body needs no masker.
@@ -130,11 +108,9 @@ impl BodyMasker {
                 comma: None,
                 member: None,
                 swallow: None,
-                staged: None,
-                reading: None,
-                text: Text::default(),
-                scanner: Scanner::new(),
-                found: Vec::new(),
+                reading: false,
+                strand: Strand::default(),
+                substitute: Vec::new(),
                 clean_names: CleanNames::default(),
                 masked_names: 0,
             },
@@ -207,18 +183,15 @@ struct Pass<'a> {
 impl Pass<'_> {
     /// The chunk is read up to `end`; `unfinished` is where the token in progress began.
     fn unload(mut self, end: u64, unfinished: Option<u64>) {
-        if let Some(Reading { scope, .. }) = self.state.reading {
-            self.detect(scope);
+        let mut held = None;
+        if self.state.reading {
+            self.settle();
+            held = self.state.strand.held_from();
         }
-        // What detectors found may have dropped the value.
         if self.state.swallow.is_some() {
             self.swallow_to(end);
         }
-        let read = self.state.reading.as_ref().map(|_| {
-            let text = &self.state.text;
-            text.place(text.start())
-        });
-        let hold = [self.state.comma, read, unfinished]
+        let hold = [self.state.comma, held, unfinished]
             .into_iter()
             .flatten()
             .fold(end, u64::min);

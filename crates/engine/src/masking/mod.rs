@@ -7,10 +7,9 @@
 //!
 //! - `json` turns bytes into tokens, `paths` follows them through the document.
 //! - `mask` joins the two with the detectors: start reading there.
-//! - `detect` finds personal data and secrets in text.
+//! - `detect` finds personal data and secrets in text; `strand` is one text in which it does.
 //! - `plan` says which rule hides what, `fill` writes what stands in its place, `tape` copies the
-//!   bytes around it, `text` knows where in the body a character stands, and `report` counts what
-//!   was hidden, and where.
+//!   bytes around it, and `report` counts what was hidden, and where.
 
 pub mod detect;
 
@@ -20,8 +19,8 @@ mod mask;
 pub(crate) mod paths;
 mod plan;
 mod report;
+mod strand;
 mod tape;
-mod text;
 
 pub use json::JsonError;
 pub use mask::{BodyMasker, MaskError};

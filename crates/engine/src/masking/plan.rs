@@ -6,7 +6,7 @@ use hmac::{KeyInit as _, Mac as _};
 use tracegate_bundle::policy::{MaskAction, MaskRule, MaskTarget};
 
 use super::detect::Detectors;
-use super::fill::{Fill, KeyedHash, Partial, escape};
+use super::fill::{Fill, KeyedHash, Partial};
 use super::paths::{Cursor, PathSet, Reach};
 use super::report::ActionKind;
 
@@ -25,8 +25,6 @@ pub struct Plan {
     /// The rule of each path.
     path_rules: Vec<usize>,
     pub(super) detectors: Rc<Detectors>,
-    /// The token of each detector, escaped.
-    tokens: Vec<Vec<u8>>,
     hash: Option<KeyedHash>,
 }
 
@@ -37,8 +35,6 @@ struct Rule {
     /// A rule on text that has no paths.
     everywhere: bool,
     action: MaskAction,
-    /// The text of `redact`, escaped.
-    text: Option<Vec<u8>>,
 }
 
 /// Why mask rules cannot be run.
@@ -79,8 +75,6 @@ pub(super) struct Scope {
     rules: u64,
     /// The detectors of those rules.
     pub(super) detectors: u64,
-    /// Whether one of those rules may drop it.
-    pub(super) may_drop: bool,
 }
 
 /// How something is hidden: by which rule, under which name.
@@ -89,7 +83,7 @@ pub(super) struct Hiding<'p> {
     /// The name of the detector, or [`FIELD`].
     pub(super) what: &'p str,
     action: &'p MaskAction,
-    text: &'p [u8],
+    text: &'p str,
     hash: Option<&'p KeyedHash>,
 }
 
@@ -125,12 +119,10 @@ impl Plan {
             })
         };
         let set = PathSet::new(paths().map(|(_, path, reach)| (path, reach)));
-        let tokens = detectors.set().detectors.iter();
         Ok(Self {
             rules: rules.iter().map(Rule::new).collect(),
             paths: set.map_err(|_| PlanError::TooManySteps)?,
             path_rules: paths().map(|(rule, ..)| rule).collect(),
-            tokens: tokens.map(|detector| escaped(&detector.token)).collect(),
             detectors,
             hash,
         })
@@ -178,12 +170,11 @@ impl Plan {
             Some(detectors) => {
                 scope.rules |= 1 << index;
                 scope.detectors |= detectors;
-                scope.may_drop |= rule.action == MaskAction::Drop;
             }
         }
     }
 
-    /// Whether any of the `active` rules drops what it hides.
+    /// Whether any of the `active` rules drops what it hides. Only whole fields can be dropped.
     pub(super) fn may_drop(&self, active: u64) -> bool {
         (0..).zip(&self.rules).any(|(index, rule): (u32, _)| {
             active >> index & 1 == 1 && rule.action == MaskAction::Drop
@@ -198,16 +189,16 @@ impl Plan {
             .fold(0, |all, detectors| all | detectors)
     }
 
-    /// The token of a detector, escaped.
-    pub(super) fn token(&self, detector: u8) -> &[u8] {
-        self.tokens
-            .get(usize::from(detector))
-            .map_or(b"[REDACTED]", |token| token)
+    /// The token of a detector.
+    pub(super) fn token(&self, detector: u8) -> &str {
+        let set = &self.detectors.set().detectors;
+        let detector = set.get(usize::from(detector));
+        detector.map_or("[REDACTED]", |detector| &detector.token)
     }
 
     /// How a rule on fields hides a value.
     pub(super) fn field(&self, rule: usize) -> Hiding<'_> {
-        self.hiding(self.rules.get(rule), FIELD, b"[REDACTED]")
+        self.hiding(self.rules.get(rule), FIELD, "[REDACTED]")
     }
 
     /// How what `detector` found is hidden: as the first rule of `scope` says that runs it.
@@ -225,11 +216,16 @@ impl Plan {
         )
     }
 
-    fn hiding<'p>(&'p self, rule: Option<&'p Rule>, what: &'p str, token: &'p [u8]) -> Hiding<'p> {
+    fn hiding<'p>(&'p self, rule: Option<&'p Rule>, what: &'p str, token: &'p str) -> Hiding<'p> {
+        let action = rule.map_or(&MaskAction::Redact(None), |rule| &rule.action);
+        let text = match action {
+            MaskAction::Redact(Some(text)) => text,
+            _ => token,
+        };
         Hiding {
             what,
-            action: rule.map_or(&MaskAction::Redact(None), |rule| &rule.action),
-            text: rule.and_then(|rule| rule.text.as_deref()).unwrap_or(token),
+            action,
+            text,
             hash: self.hash.as_ref(),
         }
     }
@@ -241,15 +237,10 @@ impl Rule {
             MaskTarget::Fields(_) => (None, false),
             MaskTarget::Detect { detectors, within } => (Some(*detectors), within.is_empty()),
         };
-        let text = match &rule.action {
-            MaskAction::Redact(text) => text.as_deref().map(escaped),
-            _ => None,
-        };
         Self {
             detectors,
             everywhere,
             action: rule.action.clone(),
-            text,
         }
     }
 }
@@ -305,7 +296,7 @@ impl Hiding<'_> {
     }
 
     fn redaction(self, out: &mut Vec<u8>) -> Fill {
-        out.extend_from_slice(self.text);
+        out.extend_from_slice(self.text.as_bytes());
         Fill::Written
     }
 }
@@ -315,10 +306,4 @@ fn names_more_than(rule: &MaskRule, known: usize) -> bool {
         MaskTarget::Fields(_) => false,
         MaskTarget::Detect { detectors, .. } => known < 64 && detectors >> known != 0,
     }
-}
-
-fn escaped(text: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    escape(text.as_bytes(), &mut out);
-    out
 }

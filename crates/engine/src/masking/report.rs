@@ -224,7 +224,7 @@ impl Tally {
         for found in &self.found {
             let index = |offset| usize::try_from(offset).unwrap_or(usize::MAX);
             shown.extend_from_slice(name.get(from..index(found.start)).unwrap_or_default());
-            shown.extend_from_slice(plan.token(found.detector));
+            shown.extend_from_slice(plan.token(found.detector).as_bytes());
             from = index(found.end);
         }
         shown.extend_from_slice(name.get(from..).unwrap_or_default());

@@ -2,8 +2,9 @@
 //!
 //! A masker decides about stretches of the body in order: pass, skip, put something else there. It
 //! decides lazily, so that what nobody touches is copied in one piece, from the chunk in which it came.
-//! Bytes that a chunk leaves undecided are kept. A *stage* makes a stretch of output revocable: a value
-//! that may have to be dropped for something that comes late in it is written to the stage first.
+//! Bytes that a chunk leaves undecided are kept.
+
+use super::fill::escape;
 
 /// What is kept from chunk to chunk.
 #[derive(Debug, Default)]
@@ -13,8 +14,6 @@ pub(super) struct Tape {
     /// The bytes from `decided` to the beginning of the chunk in hand, after `taken` others.
     held: Vec<u8>,
     taken: usize,
-    /// Output that may still be revoked.
-    stage: Option<Vec<u8>>,
 }
 
 /// A tape with a chunk in hand.
@@ -50,12 +49,10 @@ impl Reel<'_> {
         let Some((held, fresh)) = self.take(at) else {
             return;
         };
-        let out = match &mut self.tape.stage {
-            Some(stage) => stage,
-            None => &mut *self.out,
-        };
-        out.extend_from_slice(self.tape.held.get(held).unwrap_or_default());
-        out.extend_from_slice(self.chunk.get(fresh).unwrap_or_default());
+        self.out
+            .extend_from_slice(self.tape.held.get(held).unwrap_or_default());
+        self.out
+            .extend_from_slice(self.chunk.get(fresh).unwrap_or_default());
     }
 
     /// The bytes before offset `at` that are not decided yet do not pass.
@@ -86,29 +83,14 @@ impl Reel<'_> {
         Some((held..self.tape.taken, fresh))
     }
 
-    /// Where to put what stands in place of bytes that are skipped.
-    pub(super) fn out(&mut self) -> &mut Vec<u8> {
-        match &mut self.tape.stage {
-            Some(stage) => stage,
-            None => self.out,
-        }
+    /// Puts something in place of bytes that are skipped.
+    pub(super) fn put(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
     }
 
-    /// What comes out from here on may be revoked.
-    pub(super) fn stage(&mut self) {
-        self.tape.stage.get_or_insert_default();
-    }
-
-    /// What came out since [`Reel::stage`] stays.
-    pub(super) fn commit(&mut self) {
-        if let Some(stage) = self.tape.stage.take() {
-            self.out.extend_from_slice(&stage);
-        }
-    }
-
-    /// What came out since [`Reel::stage`] is taken back.
-    pub(super) fn revoke(&mut self) {
-        self.tape.stage = None;
+    /// Puts text there, as the inside of a JSON string.
+    pub(super) fn put_text(&mut self, text: &[u8]) {
+        escape(text, self.out);
     }
 
     /// Takes the chunk out: what is undecided before `hold` passes, the rest is kept.

@@ -2,7 +2,7 @@
 
 use super::super::plan::{FIELD, Hiding, Scope};
 use super::super::report::ActionKind;
-use super::{Pass, Staged, Swallow};
+use super::{Pass, Swallow};
 
 impl Pass<'_> {
     /// A value begins at `at`; settles what becomes of it if it is an element.
@@ -33,9 +33,6 @@ impl Pass<'_> {
                 .count(&state.plan, &state.trail, FIELD, ActionKind::Drop);
             self.drop_child(start);
         } else {
-            if scope.may_drop {
-                self.stage(start);
-            }
             self.keep();
         }
         scope
@@ -59,39 +56,13 @@ impl Pass<'_> {
         let from = self.state.comma.take().unwrap_or(start);
         self.reel.pass_to(from);
         if self.state.levels.depth == 0 {
-            self.reel.out().extend_from_slice(b"null");
+            self.reel.put(b"null");
         }
         self.state.swallow = Some(Swallow {
             depth: 0,
             fill: None,
             raw: false,
         });
-    }
-
-    pub(super) fn stage(&mut self, start: u64) {
-        let start = self.state.comma.unwrap_or(start);
-        self.reel.pass_to(start);
-        self.reel.stage();
-        self.state.staged = Some(Staged {
-            start,
-            kept: self.state.levels.kept(),
-        });
-    }
-
-    pub(super) fn commit(&mut self) {
-        if self.state.staged.take().is_some() {
-            self.reel.commit();
-        }
-    }
-
-    /// Drops the child on the stage; there must be one.
-    pub(super) fn revoke(&mut self, staged: Staged) {
-        self.reel.revoke();
-        self.state.staged = None;
-        self.state.reading = None;
-        self.state.scanner.reset();
-        self.state.levels.set_kept(staged.kept);
-        self.drop_child(staged.start);
     }
 
     pub(super) fn count(&mut self, hiding: Hiding<'_>) {

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::super::json::{Container, Sink};
+use super::Pass;
 use super::whole::is_number;
-use super::{Pass, Reading};
 
 impl Sink for Pass<'_> {
     fn open(&mut self, _: Container, at: u64) {
@@ -21,7 +21,6 @@ impl Sink for Pass<'_> {
             self.hide_container(rule, at);
             return;
         }
-        self.commit();
         self.state.cursor.open();
         self.state.trail.open();
         self.state.levels.open();
@@ -68,31 +67,25 @@ impl Sink for Pass<'_> {
         if let Some(rule) = scope.field {
             self.hide_string(rule, at);
         } else if scope.detectors != 0 {
-            self.state.text.begin(at + 1);
-            self.state.reading = Some(Reading { scope, open: None });
+            self.state.strand.begin(scope, at + 1);
+            self.state.reading = true;
         }
     }
 
     fn text(&mut self, decoded: &[u8], raw: Range<u64>) {
-        if let Some(swallow) = &mut self.state.swallow {
-            if let (0, Some(fill)) = (swallow.depth, &mut swallow.fill) {
-                fill.feed(decoded, self.reel.out());
-            }
-        } else if let Some(Reading { scope, .. }) = self.state.reading {
-            self.read(decoded, raw, scope);
+        if self.state.swallow.is_some() {
+            self.swallow_text(decoded);
+        } else if self.state.reading {
+            self.read(decoded, raw);
         }
     }
 
     fn string_end(&mut self, end: u64) {
-        if self.state.swallow.is_none()
-            && let Some(Reading { scope, .. }) = self.state.reading
-        {
-            self.end_reading(scope);
-        }
         if self.state.swallow.is_some() {
             self.end_swallowed(end);
+        } else if self.state.reading {
+            self.end_reading();
         }
-        self.commit();
     }
 
     fn scalar(&mut self, text: &[u8], raw: Range<u64>) {
@@ -109,6 +102,5 @@ impl Sink for Pass<'_> {
         if self.state.swallow.is_some() {
             self.end_swallowed(raw.end);
         }
-        self.commit();
     }
 }

@@ -11,20 +11,31 @@ pub(super) fn is_number(text: &[u8]) -> bool {
 }
 
 impl Pass<'_> {
-    /// Writes the quote and the beginning of a substitute in place of what begins at `at`.
-    pub(super) fn begin_substitute(&mut self, at: u64) -> &mut Vec<u8> {
-        self.reel.pass_to(at);
-        let out = self.reel.out();
-        out.push(b'"');
-        out
+    /// Writes a part of a substitute.
+    fn substitute<T>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+        let substitute = &mut self.state.substitute;
+        substitute.clear();
+        let written = write(substitute);
+        self.reel.put_text(substitute);
+        written
     }
 
-    pub(super) fn hide_string(&mut self, rule: usize, at: u64) {
-        self.commit();
+    /// Counts what `rule` hides at `at`, and writes the quote and the beginning of its substitute.
+    /// `opaque`: it has no characters that could be shown.
+    fn begin_substitute(&mut self, rule: usize, at: u64, opaque: bool) -> Fill {
         let plan = Rc::clone(&self.state.plan);
         let hiding = plan.field(rule);
         self.count(hiding);
-        let fill = hiding.fill(self.begin_substitute(at));
+        self.reel.pass_to(at);
+        self.reel.put(b"\"");
+        self.substitute(|out| match opaque {
+            true => hiding.opaque_fill(out),
+            false => hiding.fill(out),
+        })
+    }
+
+    pub(super) fn hide_string(&mut self, rule: usize, at: u64) {
+        let fill = self.begin_substitute(rule, at, false);
         self.state.swallow = Some(Swallow {
             depth: 0,
             fill: Some(fill),
@@ -33,11 +44,7 @@ impl Pass<'_> {
     }
 
     pub(super) fn hide_container(&mut self, rule: usize, at: u64) {
-        self.commit();
-        let plan = Rc::clone(&self.state.plan);
-        let hiding = plan.field(rule);
-        self.count(hiding);
-        let fill = hiding.opaque_fill(self.begin_substitute(at));
+        let fill = self.begin_substitute(rule, at, true);
         self.state.swallow = Some(Swallow {
             depth: 1,
             fill: Some(fill),
@@ -46,19 +53,24 @@ impl Pass<'_> {
     }
 
     pub(super) fn hide_scalar(&mut self, rule: usize, text: &[u8], raw: Range<u64>) {
-        let plan = Rc::clone(&self.state.plan);
-        let hiding = plan.field(rule);
-        self.count(hiding);
-        let out = self.begin_substitute(raw.start);
-        let mut fill = if is_number(text) {
-            hiding.fill(out)
-        } else {
-            hiding.opaque_fill(out)
-        };
-        fill.feed(text, out);
-        fill.finish(out);
-        out.push(b'"');
+        let mut fill = self.begin_substitute(rule, raw.start, !is_number(text));
+        self.substitute(|out| {
+            fill.feed(text, out);
+            fill.finish(out);
+        });
+        self.reel.put(b"\"");
         self.reel.skip_to(raw.end);
+    }
+
+    /// More characters of a string that is swallowed.
+    pub(super) fn swallow_text(&mut self, decoded: &[u8]) {
+        if let Some(swallow) = &mut self.state.swallow
+            && let (0, Some(fill)) = (swallow.depth, &mut swallow.fill)
+        {
+            self.state.substitute.clear();
+            fill.feed(decoded, &mut self.state.substitute);
+            self.reel.put_text(&self.state.substitute);
+        }
     }
 
     /// Skips to `at` inside a swallowed value.
@@ -84,9 +96,8 @@ impl Pass<'_> {
         let swallow = self.state.swallow.take();
         self.state.member = None;
         if let Some(fill) = swallow.and_then(|swallow| swallow.fill) {
-            let out = self.reel.out();
-            fill.finish(out);
-            out.push(b'"');
+            self.substitute(|out| fill.finish(out));
+            self.reel.put(b"\"");
         }
     }
 }

@@ -107,6 +107,16 @@ fn a_match_is_shown_in_part_or_hashed_inside_its_string() {
 }
 
 #[test]
+fn what_is_shown_of_a_match_is_escaped() {
+    let rules = [detect(&["private-key"], &[], partial(28, 0))];
+    let key = "-----BEGIN PRIVATE KEY-----\\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCMIIEvQIB";
+    assert_eq!(
+        mask(&rules, &format!("[\"{key}\"]")),
+        format!("[\"-----BEGIN PRIVATE KEY-----\\u000a{}\"]", "*".repeat(40))
+    );
+}
+
+#[test]
 fn within_means_at_or_below_its_paths() {
     let rules = [detect(&["email"], &["$..content", "$.at[1]"], redact())];
     assert_eq!(
@@ -131,58 +141,9 @@ fn fields_beat_detectors_and_the_first_rule_that_runs_a_detector_decides() {
 }
 
 #[test]
-fn a_detector_can_drop_the_member_or_element_that_it_finds_something_in() {
-    let rules = emails(MaskAction::Drop);
-    for (body, expected) in [
-        (r#"{"a":"to a@b.co"}"#, "{}"),
-        (r#"{"a":"to a@b.co","b":1}"#, r#"{"b":1}"#),
-        (r#"{"b":1,"a":"to a@b.co"}"#, r#"{"b":1}"#),
-        (r#"["x","a@b.co","y","a@b.co, more"]"#, r#"["x","y"]"#),
-        (r#"["a@b.co",["a@b.co"],"y"]"#, r#"[[],"y"]"#),
-        (r#"{"a@b.co":{"c":[1,"a@b.co"]},"d":2}"#, r#"{"d":2}"#),
-        (r#""a@b.co""#, "null"),
-    ] {
-        assert_eq!(mask(&rules, body), expected);
-    }
-    let card = [detect(&["credit-card"], &[], MaskAction::Drop)];
-    assert_eq!(mask(&card, "[1,4111111111111111,2]"), "[1,2]");
-    assert_eq!(mask(&card, "4111111111111111"), "null");
-}
-
-#[test]
-fn a_drop_takes_back_what_another_rule_had_replaced_before() {
-    let rules = [
-        detect(&["email"], &[], redact()),
-        detect(&["ipv4"], &[], MaskAction::Drop),
-    ];
-    assert_eq!(
-        mask(&rules, r#"["a@b.co","a@b.co at 10.0.0.1 and a@b.co","x"]"#),
-        r#"["[EMAIL]","x"]"#
-    );
-}
-
-#[test]
-fn a_match_late_in_a_long_string_is_cut_out_where_the_string_cannot_be_dropped_any_more() {
-    let rules = emails(MaskAction::Drop);
-    let long = |length| {
-        format!(
-            "[\"{} a@b.co {}\",1]",
-            "x ".repeat(length),
-            "y ".repeat(length)
-        )
-    };
-    assert_eq!(mask(&rules, &long(8000)), "[1]");
-    let late = mask(&rules, &long(9000));
-    assert_eq!(late, long(9000).replace("a@b.co", ""));
-}
-
-#[test]
 fn a_string_of_any_length_needs_no_memory() {
     let all: Vec<&str> = built_in_names().collect();
-    let plan = plan(&[
-        detect(&all, &[], redact()),
-        detect(&["ipv4"], &[], MaskAction::Drop),
-    ]);
+    let plan = plan(&[detect(&all, &[], redact())]);
     let mut masker = BodyMasker::new(plan, u64::MAX);
     let mut out = Vec::new();
     masker.push(b"{\"a\":\"", &mut out).unwrap();

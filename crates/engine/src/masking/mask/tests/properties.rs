@@ -121,8 +121,12 @@ fn any_action() -> impl Strategy<Value = MaskAction> {
         1 => Just(redact_with("<\"\u{e9}\\>")),
         2 => (0..4u8, 0..5u8).prop_map(|(first, last)| partial(first, last)),
         1 => Just(MaskAction::Hash),
-        2 => Just(MaskAction::Drop),
     ]
+}
+
+/// Whole fields can be dropped too.
+fn any_field_action() -> impl Strategy<Value = MaskAction> {
+    prop_oneof![3 => any_action(), 1 => Just(MaskAction::Drop)]
 }
 
 fn any_paths() -> impl Strategy<Value = Vec<&'static str>> {
@@ -149,7 +153,7 @@ fn any_rule() -> impl Strategy<Value = MaskRule> {
     let some = prop::collection::vec(prop::sample::select(names), 1..8);
     let within = prop_oneof![2 => Just(Vec::new()), 1 => any_paths()];
     prop_oneof![
-        (any_paths(), any_action()).prop_map(|(paths, action)| fields(&paths, action)),
+        (any_paths(), any_field_action()).prop_map(|(paths, action)| fields(&paths, action)),
         (some, within, any_action())
             .prop_map(|(names, within, action)| detect(&names, &within, action)),
     ]

@@ -136,12 +136,12 @@ impl Reference<'_> {
             return self.substitute(&action, "field", "[REDACTED]", node);
         }
         match node {
-            Node::String(characters) => self.string(characters, live, path),
+            Node::String(characters) => Some(self.string(characters, live, path)),
             Node::Scalar(text) if text.starts_with(|c: char| c.is_ascii_lowercase()) => {
                 Some(text.clone())
             }
             Node::Scalar(text) => {
-                let (masked, _) = self.whole(text, live, path)?;
+                let (masked, _) = self.whole(text, live, path);
                 Some(masked.map_or(text.clone(), |masked| format!("\"{masked}\"")))
             }
             Node::Container {
@@ -196,7 +196,7 @@ impl Reference<'_> {
         let mut out = String::new();
         if let (Some(name), false) = (name, drops) {
             let raw: String = child.name.iter().flatten().map(|c| &*c.raw).collect();
-            out = match self.whole(name, live, path)? {
+            out = match self.whole(name, live, path) {
                 (None, _) => format!("\"{raw}\""),
                 (Some(masked), true) => format!("\"{masked}\""),
                 (Some(masked), false) => {
@@ -266,19 +266,12 @@ impl Reference<'_> {
         whole
     }
 
-    /// Replaces what is found in `text`: the pieces between matches and in their place, in order;
-    /// `None` when it is to be dropped.
-    fn pieces(
-        &mut self,
-        text: &str,
-        live: &Live,
-        path: &str,
-        stop_at_drop: bool,
-    ) -> Option<(Vec<Piece>, bool)> {
+    /// Replaces what is found in `text`: the pieces between matches and in their place, in order, and
+    /// whether all that is replaced is hashed.
+    fn pieces(&mut self, text: &str, live: &Live, path: &str) -> (Vec<Piece>, bool) {
         let rules = self.text_rules(live);
         let mut pieces = Vec::new();
         let mut unique = true;
-        let mut drop = false;
         let mut from = 0;
         for found in self.find(text, &rules) {
             let (start, end) = (found.start as usize, found.end as usize);
@@ -291,10 +284,6 @@ impl Reference<'_> {
             let detector = self.set.detectors[usize::from(found.detector)].clone();
             let action = self.rules[rule].action.clone();
             self.count(path, &detector.name, &action);
-            drop |= action == MaskAction::Drop;
-            if drop && stop_at_drop {
-                return None;
-            }
             unique &= action == MaskAction::Hash;
             pieces.push(Piece::Kept(from..start));
             pieces.push(Piece::Masked(self.text_substitute(
@@ -306,28 +295,28 @@ impl Reference<'_> {
             from = end;
         }
         if pieces.is_empty() {
-            return Some((pieces, false));
+            return (pieces, false);
         }
         pieces.push(Piece::Kept(from..text.len()));
-        (!drop).then_some((pieces, unique))
+        (pieces, unique)
     }
 
     /// A name or number: its new text, if it changes, and whether all in it that changed is hashed.
-    fn whole(&mut self, text: &str, live: &Live, path: &str) -> Option<(Masked, bool)> {
-        let (pieces, unique) = self.pieces(text, live, path, false)?;
+    fn whole(&mut self, text: &str, live: &Live, path: &str) -> (Masked, bool) {
+        let (pieces, unique) = self.pieces(text, live, path);
         if pieces.is_empty() {
-            return Some((None, unique));
+            return (None, unique);
         }
         let masked = pieces.into_iter().map(|piece| match piece {
             Piece::Kept(range) => escaped(text.get(range).unwrap()),
             Piece::Masked(text) => escaped(&text),
         });
-        Some((Some(masked.collect()), unique))
+        (Some(masked.collect()), unique)
     }
 
-    fn string(&mut self, characters: &[Character], live: &Live, path: &str) -> Masked {
+    fn string(&mut self, characters: &[Character], live: &Live, path: &str) -> String {
         let text = decoded(characters);
-        let (pieces, _) = self.pieces(&text, live, path, true)?;
+        let (pieces, _) = self.pieces(&text, live, path);
         let raw = |range: std::ops::Range<usize>| {
             let mut at = 0;
             let mut out = String::new();
@@ -340,13 +329,13 @@ impl Reference<'_> {
             out
         };
         if pieces.is_empty() {
-            return Some(format!("\"{}\"", raw(0..text.len())));
+            return format!("\"{}\"", raw(0..text.len()));
         }
         let masked = pieces.into_iter().map(|piece| match piece {
             Piece::Kept(range) => raw(range),
             Piece::Masked(text) => escaped(&text),
         });
-        Some(format!("\"{}\"", masked.collect::<String>()))
+        format!("\"{}\"", masked.collect::<String>())
     }
 
     /// A name as a report shows it.

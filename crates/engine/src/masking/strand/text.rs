@@ -1,13 +1,12 @@
-//! The text of a string value while detectors run over it.
+//! The characters of a strand that are not decided yet, and where they stand.
 //!
-//! Detectors see decoded characters and name what they find by offsets in them; what is rewritten are
-//! raw bytes. This keeps, for the characters that are not decided yet, what they are and where they
-//! stand in the body. Both are few: what is held back is what may still be part of a match.
+//! Detectors name what they find by offsets in the decoded text; what is rewritten are raw bytes. Both
+//! are few: what is held back is what may still be part of a match.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use super::fill::begins_character;
+use super::begins_character;
 
 /// Neighbouring characters: either each byte stands for itself, or an escape stands for one character.
 #[derive(Clone, Debug)]
@@ -16,21 +15,34 @@ struct Stretch {
     raw: Range<u64>,
 }
 
-/// The characters of one string that are not decided yet.
+impl Stretch {
+    /// Where those of its characters stand that lie in `range`.
+    fn raw_of(&self, range: &Range<u64>) -> Range<u64> {
+        let length = |range: &Range<u64>| range.end - range.start;
+        if length(&self.decoded) != length(&self.raw) {
+            return self.raw.clone();
+        }
+        let before = range.start.saturating_sub(self.decoded.start);
+        let after = self.decoded.end.saturating_sub(range.end);
+        self.raw.start + before..self.raw.end - after
+    }
+}
+
+/// The characters of one text that are not decided yet.
 #[derive(Debug, Default)]
 pub(super) struct Text {
     pending: Vec<u8>,
-    /// Offset in the string of the first pending character.
+    /// Offset in the text of the first pending character.
     start: u64,
     /// Offset of the first character that no detector has read.
     read: u64,
-    /// Where the pending characters stand in the body, and where the last of all ended.
+    /// Where the pending characters stand, and where the last of all ended.
     stretches: VecDeque<Stretch>,
     raw_end: u64,
 }
 
 impl Text {
-    /// A new string begins, with its first character at `raw` in the body.
+    /// A new text begins, with its first character at `raw`.
     pub(super) fn begin(&mut self, raw: u64) {
         self.pending.clear();
         self.stretches.clear();
@@ -122,7 +134,7 @@ impl Text {
             .unwrap_or_default()
     }
 
-    /// Where in the body the character at `offset` stands.
+    /// Where the character at `offset` stands.
     pub(super) fn place(&self, offset: u64) -> u64 {
         let stretch = self
             .stretches
@@ -131,6 +143,27 @@ impl Text {
         stretch.map_or(self.raw_end, |stretch| {
             stretch.raw.start + offset.saturating_sub(stretch.decoded.start)
         })
+    }
+
+    /// Where the characters in that range stand: at least one piece, which may be empty. Pieces that
+    /// touch are one.
+    pub(super) fn pieces(&self, range: Range<u64>) -> impl Iterator<Item = Range<u64>> {
+        let place = self.place(range.start);
+        let first = range.is_empty().then_some(place..place);
+        let (start, end) = (range.start, range.end);
+        let overlaps =
+            move |stretch: &&Stretch| stretch.decoded.start < end && stretch.decoded.end > start;
+        let stretches = self.stretches.iter().filter(overlaps);
+        let mut pieces = stretches
+            .map(move |stretch| stretch.raw_of(&range))
+            .peekable();
+        first.into_iter().chain(std::iter::from_fn(move || {
+            let mut piece = pieces.next()?;
+            while let Some(next) = pieces.next_if(|next| next.start == piece.end) {
+                piece.end = next.end;
+            }
+            Some(piece)
+        }))
     }
 }
 
@@ -149,11 +182,28 @@ mod tests {
     }
 
     #[test]
-    fn characters_lead_back_to_their_place_in_the_body() {
+    fn characters_lead_back_to_their_place() {
         let text = sample();
         let places: Vec<u64> = [0, 1, 3, 4, 5].map(|offset| text.place(offset)).into();
         assert_eq!(places, [10, 11, 13, 15, 16]);
         assert_eq!(text.characters(1..4), "\u{e9}\n".as_bytes());
+    }
+
+    fn ends(pieces: impl Iterator<Item = Range<u64>>) -> Vec<(u64, u64)> {
+        pieces.map(|piece| (piece.start, piece.end)).collect()
+    }
+
+    #[test]
+    fn a_range_of_characters_stands_in_pieces() {
+        let pieces = |text: &Text, range| ends(text.pieces(range));
+        let mut text = sample();
+        assert_eq!(pieces(&text, 0..5), [(10, 16)]);
+        assert_eq!(pieces(&text, 3..4), [(13, 15)]);
+        assert_eq!(pieces(&text, 4..4), [(15, 15)]);
+        // What comes in another event stands elsewhere.
+        text.push(b"cde", 40..43);
+        assert_eq!(pieces(&text, 1..7), [(11, 16), (40, 42)]);
+        assert_eq!(pieces(&text, 8..8), [(43, 43)]);
     }
 
     #[test]

@@ -1,0 +1,154 @@
+//! One text under detectors, wherever its characters stand.
+//!
+//! A text may be a string in a document, a name, a whole body, or be spread over the events of a
+//! stream. Detectors see its decoded characters; what is rewritten are raw bytes somewhere else. A
+//! [`Strand`] keeps the two together: it is fed characters with their places, asks the detectors, and
+//! tells a [`Splice`] which bytes go and what stands there instead. Matches that overlap are one, under
+//! the detector that begins first; its action is that of the first rule of the policy that runs this
+//! detector here. So two rules never show more than either of them.
+
+use std::ops::Range;
+
+use super::detect::{Found, Scanner};
+use super::fill::{Fill, begins_character};
+use super::plan::{Hiding, Plan, Scope};
+
+mod text;
+
+use text::Text;
+
+/// How many characters gather before detectors read them, in bytes: an escape ends a piece of text, and
+/// to read many small pieces costs more than to read them together.
+const BLOCK: usize = 4096;
+
+/// Rewrites the bytes among which the characters of a strand stand.
+pub(super) trait Splice {
+    /// A match begins that is hidden like this.
+    fn count(&mut self, hiding: Hiding<'_>);
+    /// The characters at `pieces` go: raw ranges, ascending, at least one. `substitute`, not escaped,
+    /// stands where the first of them begins.
+    fn hide(&mut self, pieces: impl Iterator<Item = Range<u64>>, substitute: &[u8]);
+}
+
+/// One text under detectors. Made to be used again for the next text.
+#[derive(Debug, Default)]
+pub(super) struct Strand {
+    scope: Scope,
+    text: Text,
+    scanner: Scanner,
+    found: Vec<Found>,
+    /// The substitute of a match that goes on.
+    open: Option<Fill>,
+    /// The part of a substitute that is being put in place.
+    substitute: Vec<u8>,
+}
+
+impl Strand {
+    /// A text begins, with its first character at `raw`, where `scope` holds.
+    pub(super) fn begin(&mut self, scope: Scope, raw: u64) {
+        self.scope = scope;
+        self.text.begin(raw);
+        self.scanner.reset();
+        self.open = None;
+    }
+
+    /// More characters, which stand at `raw`. The two are of one length unless it is a single character
+    /// that is written in another way.
+    pub(super) fn push(
+        &mut self,
+        plan: &Plan,
+        mut decoded: &[u8],
+        mut raw: Range<u64>,
+        out: &mut impl Splice,
+    ) {
+        // A long piece, in which every byte stands for itself, is read bit by bit.
+        while let Some((block, rest)) = split_block(decoded) {
+            let middle = raw.start + block.len() as u64;
+            self.text.push(block, raw.start..middle);
+            self.settle(plan, out);
+            decoded = rest;
+            raw.start = middle;
+        }
+        self.text.push(decoded, raw);
+        if self.text.unread().len() >= BLOCK {
+            self.settle(plan, out);
+        }
+    }
+
+    /// Detectors read what has gathered, and what is decided by that happens.
+    pub(super) fn settle(&mut self, plan: &Plan, out: &mut impl Splice) {
+        let decided = self.scanner.push(
+            &plan.detectors,
+            self.scope.detectors,
+            self.text.unread(),
+            &mut self.found,
+        );
+        self.text.mark_read();
+        self.hide_found(plan, out);
+        self.text.decide(decided);
+    }
+
+    /// The text ends.
+    pub(super) fn end(&mut self, plan: &Plan, out: &mut impl Splice) {
+        let (detectors, active) = (&plan.detectors, self.scope.detectors);
+        let (unread, found) = (self.text.unread(), &mut self.found);
+        if self.text.is_read() {
+            self.scanner.push(detectors, active, unread, found);
+            self.scanner.finish(detectors, active, found);
+        } else {
+            self.scanner.scan(detectors, active, unread, found);
+        }
+        self.hide_found(plan, out);
+        self.text.decide(self.text.end());
+    }
+
+    /// Where the first character stands whose fate is open.
+    pub(super) fn held_from(&self) -> Option<u64> {
+        let start = self.text.start();
+        (start < self.text.end()).then(|| self.text.place(start))
+    }
+
+    /// Puts substitutes in place of what was found.
+    fn hide_found(&mut self, plan: &Plan, out: &mut impl Splice) {
+        if self.found.is_empty() {
+            return;
+        }
+        let mut found = std::mem::take(&mut self.found);
+        for found in found.drain(..) {
+            self.hide(plan, found, out);
+        }
+        self.found = found;
+    }
+
+    fn hide(&mut self, plan: &Plan, found: Found, out: &mut impl Splice) {
+        let start = self.text.character_at(found.start).max(self.text.start());
+        let end = self.text.character_end(found.end).max(start);
+        self.substitute.clear();
+        let mut fill = match self.open.take() {
+            Some(fill) => fill,
+            None => {
+                let hiding = plan.found(found.detector, self.scope);
+                out.count(hiding);
+                hiding.fill(&mut self.substitute)
+            }
+        };
+        fill.feed(self.text.characters(start..end), &mut self.substitute);
+        if found.open {
+            self.open = Some(fill);
+        } else {
+            fill.finish(&mut self.substitute);
+        }
+        out.hide(self.text.pieces(start..end), &self.substitute);
+        self.text.decide(end);
+    }
+}
+
+/// Splits a block of whole characters off a longer text.
+fn split_block(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    if text.len() <= BLOCK {
+        return None;
+    }
+    let head = text.get(..=BLOCK)?;
+    let end = head.iter().rposition(|&byte| begins_character(byte))?;
+    text.split_at_checked(end)
+}
