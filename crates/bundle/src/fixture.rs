@@ -130,6 +130,7 @@ pub(crate) fn bundle() -> Bundle {
             forward_subject: true,
             max_request_body: 1 << 20,
             pass_types: vec!["image/*".to_owned()],
+            decode: vec![ContentCoding::Gzip],
             rules: vec![rule()],
             masks: masks(),
         }],

@@ -106,6 +106,7 @@ impl Bundle {
         at_most(&connection.hosts, MAX_ENTRIES, "hosts")?;
         at_most(&connection.providers, MAX_PROVIDERS, "issuers")?;
         at_most(&connection.pass_types, MAX_ENTRIES, "media types")?;
+        at_most(&connection.decode, MAX_ENTRIES, "content codings")?;
         at_most(&connection.rules, MAX_RULES, "rules")?;
         at_most(&connection.masks, MAX_MASKS, "mask rules")?;
         let exists = |&index: &u16| usize::from(index) < self.providers.len();

@@ -195,10 +195,38 @@ pub struct Connection {
     /// Media types (`image/*`, `application/pdf`) that pass without inspection although the
     /// connection has mask rules.
     pub pass_types: Vec<String>,
+    /// Content codings of responses that are undone so that the body can be masked. Any other is
+    /// refused where there are mask rules.
+    pub decode: Vec<ContentCoding>,
     /// The rules, in the order of the policy. DENY is tried before ALLOW whatever the order.
     pub rules: Vec<Rule>,
     /// What is hidden in responses, in the order of the policy.
     pub masks: Vec<MaskRule>,
+}
+
+/// A content coding (RFC 9110 §8.4.1) that the filter can undo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ContentCoding {
+    /// RFC 1952, `gzip` or `x-gzip`.
+    Gzip,
+    /// The zlib format of RFC 1950.
+    Deflate,
+}
+
+impl ContentCoding {
+    /// The coding of that name, which is compared without regard to case (RFC 9110 §8.4.1).
+    #[must_use]
+    pub fn from_name(name: &[u8]) -> Option<Self> {
+        let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+        if is("gzip") || is("x-gzip") {
+            Some(Self::Gzip)
+        } else if is("deflate") {
+            Some(Self::Deflate)
+        } else {
+            None
+        }
+    }
 }
 
 /// A pattern for the authority of a request, without the port, in lower case.

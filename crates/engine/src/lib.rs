@@ -10,9 +10,11 @@
 //! - [`vm`]: what the exchanges of one proxy VM share: the policy, keys, verified tokens, counters.
 //! - [`policy`]: how a bundle becomes the running policy, and when it is refused.
 //! - [`identity`]: who asks. [`decision`]: whether they may. [`masking`]: what they do not see.
+//! - `coding` undoes content codings, so that what is encoded can be masked.
 //! - [`refusal`]: every reason to refuse, with its code and status, in one table.
 //! - [`http`]: header maps and edits, in no proxy's types.
 
+mod coding;
 pub mod decision;
 pub mod exchange;
 pub mod http;

@@ -99,6 +99,8 @@ refusals! {
 
     /// The response has a content encoding that cannot be inspected.
     MaskEncoding = "mask.encoding", 502, "The response is encoded and cannot be inspected.";
+    /// The encoded response is damaged, has something behind its end, or expands beyond a limit.
+    MaskDecoding = "mask.decoding", 502, "The encoded response is damaged, or expands beyond a limit of the inspection.";
     /// The response has a media type that cannot be inspected.
     MaskMediaType = "mask.media_type", 502, "The response has a media type that cannot be inspected.";
     /// The response is a part of a document.

@@ -97,6 +97,7 @@ fn lower(
     bounded(&connection.rules, MAX_RULES, "rules", out);
     bounded(&connection.mask, MAX_MASKS, "mask rules", out);
     bounded(&connection.pass_types, MAX_ENTRIES, "media types", out);
+    bounded(&connection.decode, MAX_ENTRIES, "content codings", out);
     let body = &connection.max_request_body;
     if body.value.0 > MAX_REQUEST_BODY {
         let most = MAX_REQUEST_BODY / (1024 * 1024);
@@ -131,6 +132,7 @@ fn lower(
             .iter()
             .map(|range| range.0.clone())
             .collect(),
+        decode: connection.decode.items.clone(),
         rules: connection
             .rules
             .items

@@ -15,7 +15,7 @@ mod time;
 mod url;
 
 use tracegate_bundle::policy::{
-    Action, Algorithm, Attribute, HostMatch, PathMatch, StringMatch, TokenType,
+    Action, Algorithm, Attribute, ContentCoding, HostMatch, PathMatch, StringMatch, TokenType,
 };
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
@@ -123,6 +123,10 @@ mapping! {
         default("1MiB") max_request_body: Spanned<ByteSize> = "maxRequestBody";
         /// Media types of responses that pass without inspection although `mask` is set.
         list pass_types: List<MediaRange> = "passTypes";
+        /// Content codings of responses that are undone so that `mask` can see what is in them. The
+        /// caller gets the plain body. Without this, and in any other coding, a response that is
+        /// encoded is refused; back ends are asked for plain ones in any case.
+        list decode: List<ContentCoding> = "decode";
         /// What is allowed and what is denied. What no rule allows is denied.
         list rules: List<Rule> = "rules";
         /// What is hidden in responses.
@@ -253,6 +257,7 @@ words! {
     Kind: [("TracePolicy", Kind)], later [];
     Mode: [("enforce", Mode)], later ["shadow"];
     Action: [("ALLOW", Action::Allow), ("DENY", Action::Deny)], later ["APPROVE"];
+    ContentCoding: [("gzip", ContentCoding::Gzip), ("deflate", ContentCoding::Deflate)], later [];
 }
 
 /// What stands before a token in a header.

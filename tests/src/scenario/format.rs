@@ -171,6 +171,14 @@ pub enum Written {
     Repeat(String, String, usize, String),
     /// The same in pieces of that many bytes.
     ChunksOf(usize, String, String, usize, String),
+    /// Encoded in one piece, with `content-encoding: gzip` unless a header says otherwise.
+    Gzip(Box<Body>),
+    /// The same with `deflate`, in the format of zlib.
+    Deflate(Box<Body>),
+    /// Several, one behind the other, in one piece.
+    Join(Vec<Body>),
+    /// Without that many bytes at its end, in one piece.
+    Without(usize, Box<Body>),
 }
 
 /// What the back end would answer.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use miniz_oxide::deflate::{compress_to_vec, compress_to_vec_zlib};
 use serde_json::Value;
 
 use super::expect::check;
@@ -287,7 +288,42 @@ fn pieces(
             let body = format!("{before}{}{after}", text.repeat(*times));
             body.as_bytes().chunks(*size).map(<[u8]>::to_vec).collect()
         }
+        Some(Body::Written(Written::Gzip(body))) => {
+            let data = pieces(Some(body), headers, texts).concat();
+            encoded("gzip", gzip(&data), headers)
+        }
+        Some(Body::Written(Written::Deflate(body))) => {
+            let data = pieces(Some(body), headers, texts).concat();
+            encoded("deflate", compress_to_vec_zlib(&data, 6), headers)
+        }
+        Some(Body::Written(Written::Join(bodies))) => {
+            let parts = bodies.iter();
+            let whole = parts.flat_map(|body| pieces(Some(body), headers, texts).concat());
+            vec![whole.collect()]
+        }
+        Some(Body::Written(Written::Without(bytes, body))) => {
+            let mut whole = pieces(Some(body), headers, texts).concat();
+            whole.truncate(whole.len().saturating_sub(*bytes));
+            vec![whole]
+        }
     }
+}
+
+/// An encoded body in one piece. It brings the name of its coding along.
+fn encoded(coding: &str, body: Vec<u8>, headers: &mut Fields) -> Vec<Vec<u8>> {
+    if !headers.contains("content-encoding") {
+        headers.push("content-encoding", coding);
+    }
+    vec![body]
+}
+
+/// One member of RFC 1952.
+fn gzip(data: &[u8]) -> Vec<u8> {
+    let mut body = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+    body.extend(compress_to_vec(data, 6));
+    body.extend(crc32fast::hash(data).to_le_bytes());
+    body.extend((data.len() as u32).to_le_bytes());
+    body
 }
 
 /// The exchanges that a scenario stands for.

@@ -123,6 +123,7 @@ fn connection() -> Connection {
         forward_subject: true,
         max_request_body: 4_096,
         pass_types: Vec::new(),
+        decode: Vec::new(),
         rules: vec![
             Rule {
                 to: vec![methods("DELETE")],

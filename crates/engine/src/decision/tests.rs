@@ -62,6 +62,7 @@ fn connection(rules: Vec<Rule>) -> Connection {
         forward_subject: false,
         max_request_body: 1024,
         pass_types: Vec::new(),
+        decode: Vec::new(),
         rules,
         masks: Vec::new(),
     }

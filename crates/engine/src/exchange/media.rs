@@ -1,5 +1,7 @@
 //! What the headers of a message say about its body.
 
+use tracegate_bundle::policy::ContentCoding;
+
 use crate::http::HeaderMap;
 
 /// What is known of a body's format from its headers.
@@ -53,16 +55,31 @@ fn ends_with_ignore_case(text: &str, suffix: &str) -> bool {
         .is_some_and(|end| end.eq_ignore_ascii_case(suffix))
 }
 
-/// Whether the body has a content encoding (RFC 9110 §8.4) other than `identity`.
-pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
-    let encoded = |value: &[u8]| {
-        let plain = |coding: &[u8]| {
-            let coding = coding.trim_ascii();
-            coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")
-        };
-        !value.split(|&byte| byte == b',').all(plain)
-    };
-    headers.all("content-encoding").any(encoded)
+/// What `content-encoding` says (RFC 9110 §8.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// Nothing, or `identity`.
+    Plain,
+    /// One coding that can be undone.
+    Coded(ContentCoding),
+    /// Another one, or several.
+    Opaque,
+}
+
+/// The encoding of a body.
+pub(super) fn encoding(headers: &HeaderMap) -> Encoding {
+    let mut codings = headers
+        .all("content-encoding")
+        .flat_map(|value| value.split(|&byte| byte == b','))
+        .map(<[u8]>::trim_ascii)
+        .filter(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"));
+    match (codings.next(), codings.next()) {
+        (None, _) => Encoding::Plain,
+        (Some(coding), None) => {
+            ContentCoding::from_name(coding).map_or(Encoding::Opaque, Encoding::Coded)
+        }
+        (Some(_), Some(_)) => Encoding::Opaque,
+    }
 }
 
 /// Whether one of `patterns` (`image/*`, `application/pdf`) covers the media type.
@@ -129,14 +146,30 @@ mod tests {
     }
 
     #[test]
-    fn every_coding_but_identity_counts_as_encoded() {
-        for value in ["gzip", "br", "identity, gzip", "GZIP", "unknown"] {
-            assert!(is_encoded(&with("content-encoding", &[value])), "{value}");
-        }
+    fn one_known_coding_can_be_undone_and_several_cannot() {
+        let encoding = |values: &[&str]| encoding(&with("content-encoding", values));
         for value in ["", "identity", "Identity , identity"] {
-            assert!(!is_encoded(&with("content-encoding", &[value])), "{value}");
+            assert_eq!(encoding(&[value]), Encoding::Plain, "{value}");
         }
-        assert!(is_encoded(&with("content-encoding", &["identity", "gzip"])));
+        for value in ["gzip", "GZIP", "x-gzip", " gzip ", "identity, gzip"] {
+            let gzip = Encoding::Coded(ContentCoding::Gzip);
+            assert_eq!(encoding(&[value]), gzip, "{value}");
+        }
+        assert_eq!(
+            encoding(&["deflate"]),
+            Encoding::Coded(ContentCoding::Deflate)
+        );
+        for values in [
+            &["br"][..],
+            &["zstd"],
+            &["gzip, gzip"],
+            &["gzip", "gzip"],
+            &["deflate, gzip"],
+            &["compress"],
+            &["gzip;q=1"],
+        ] {
+            assert_eq!(encoding(values), Encoding::Opaque, "{values:?}");
+        }
     }
 
     #[test]

@@ -397,7 +397,7 @@ fn is_upgrade(method: &str, headers: &HeaderMap) -> bool {
 }
 
 fn view(headers: &HeaderMap, matcher: BodyMatcher) -> BodyView {
-    if media::is_encoded(headers) {
+    if media::encoding(headers) != media::Encoding::Plain {
         return BodyView::Opaque(Refusal::RequestBodyEncoding);
     }
     match media::format(headers) {

@@ -8,9 +8,12 @@ use std::rc::Rc;
 
 use sha2::{Digest as _, Sha256};
 use tracegate_audit::Inspected;
+use tracegate_bundle::policy::{Connection, ContentCoding};
 
+use super::media::{self, Encoding};
 use super::record::{BodySummary, ResponseSummary};
-use super::{Exchange, Flow, Grant, Refused, Stage, media};
+use super::{Exchange, Flow, Grant, Refused, Stage};
+use crate::coding::{CodingError, Decoder};
 use crate::http::{HeaderEdit, HeaderMap};
 use crate::masking::{BodyMasker, MaskError, Report};
 use crate::metrics::{Metric, Metrics};
@@ -55,9 +58,11 @@ pub(super) struct ResponseSide {
 
 #[derive(Debug)]
 struct Masking {
+    /// Undoes the content coding, if there is one.
+    decoder: Option<Decoder>,
     masker: BodyMasker,
-    /// Bytes that came in, and bytes that went out with their hash.
-    received: u64,
+    /// Bytes that the masker got, and bytes that went out with their hash.
+    read: u64,
     sent: u64,
     hash: Sha256,
     complete: bool,
@@ -154,8 +159,11 @@ impl Exchange {
             return Ok(Step::default());
         };
         let status = headers.only(":status").unwrap_or_default();
+        // What is decoded leaves plain, and what would be is described as if it did.
+        let decoded = matches!(grant.coding(headers), Ok(Some(_))).then_some("content-encoding");
         let edits = DESCRIBES_THE_ORIGINAL
             .iter()
+            .chain(&decoded)
             .filter(|name| headers.contains(name))
             .map(|name| HeaderEdit::Remove((*name).to_owned()))
             .collect();
@@ -169,11 +177,12 @@ impl Exchange {
             return Ok(step(Flow::Continue));
         }
         match self.inspectable(grant, status, headers) {
-            Ok(Inspection::Mask) => {
+            Ok(Inspection::Mask(coding)) => {
                 let masker = BodyMasker::new(Rc::clone(plan), grant.masks);
                 self.response.masking = Some(Box::new(Masking {
+                    decoder: coding.map(Decoder::new),
                     masker,
-                    received: 0,
+                    read: 0,
                     sent: 0,
                     hash: Sha256::new(),
                     complete: false,
@@ -207,14 +216,13 @@ impl Exchange {
         if status == b"206" || headers.contains("content-range") {
             return Err(Refusal::MaskPartial);
         }
-        if media::is_encoded(headers) {
-            return Err(Refusal::MaskEncoding);
-        }
+        let coding = grant.coding(headers)?;
         match media::format(headers) {
-            media::Format::Json => Ok(Inspection::Mask),
-            media::Format::Other(media_type) if grant.passes(media_type) => {
-                Ok(Inspection::PassListed)
-            }
+            media::Format::Json => Ok(Inspection::Mask(coding)),
+            media::Format::Other(media_type) if grant.passes(media_type) => match coding {
+                None => Ok(Inspection::PassListed),
+                Some(_) => Err(Refusal::MaskEncoding),
+            },
             media::Format::Other(_) | media::Format::Unknown => Err(Refusal::MaskMediaType),
         }
     }
@@ -256,7 +264,8 @@ impl Exchange {
 
 /// What is to be done with the body of a response.
 enum Inspection {
-    Mask,
+    /// Masked, after this content coding was undone.
+    Mask(Option<ContentCoding>),
     PassListed,
 }
 
@@ -265,9 +274,45 @@ impl Grant {
         self.policy.plan(self.connection)?.masks()
     }
 
+    fn rules(&self) -> Option<&Connection> {
+        self.policy.bundle().connections.get(self.connection)
+    }
+
     fn passes(&self, media_type: &str) -> bool {
-        let connection = self.policy.bundle().connections.get(self.connection);
-        connection.is_some_and(|connection| media::is_listed(&connection.pass_types, media_type))
+        self.rules()
+            .is_some_and(|rules| media::is_listed(&rules.pass_types, media_type))
+    }
+
+    /// The content coding to undo, if there is one.
+    fn coding(&self, headers: &HeaderMap) -> Result<Option<ContentCoding>, Refusal> {
+        match media::encoding(headers) {
+            Encoding::Plain => Ok(None),
+            Encoding::Coded(coding)
+                if self.rules().is_some_and(|it| it.decode.contains(&coding)) =>
+            {
+                Ok(Some(coding))
+            }
+            Encoding::Coded(_) | Encoding::Opaque => Err(Refusal::MaskEncoding),
+        }
+    }
+}
+
+impl From<MaskError> for Refusal {
+    fn from(error: MaskError) -> Self {
+        match error {
+            MaskError::Syntax => Self::MaskSyntax,
+            MaskError::Limit => Self::MaskLimit,
+            MaskError::Truncated => Self::MaskTruncated,
+        }
+    }
+}
+
+impl From<CodingError> for Refusal {
+    fn from(error: CodingError) -> Self {
+        match error {
+            CodingError::Damaged | CodingError::Limit => Self::MaskDecoding,
+            CodingError::Truncated => Self::MaskTruncated,
+        }
     }
 }
 
@@ -276,17 +321,23 @@ impl Masking {
         if self.complete && chunk.is_empty() {
             return Ok(Vec::new());
         }
-        self.received = self.received.saturating_add(chunk.len() as u64);
         let mut out = Vec::with_capacity(chunk.len() + 64);
-        let refusal = |error| match error {
-            MaskError::Syntax => Refusal::MaskSyntax,
-            MaskError::Limit => Refusal::MaskLimit,
-            MaskError::Truncated => Refusal::MaskTruncated,
+        let mut mask = |piece: &[u8]| {
+            self.read = self.read.saturating_add(piece.len() as u64);
+            self.masker.push(piece, &mut out).map_err(Refusal::from)
         };
-        self.masker.push(chunk, &mut out).map_err(refusal)?;
-        // No bytes at all are no document, and nothing that could leak.
-        if end_of_stream && self.received > 0 {
-            self.masker.finish(&mut out).map_err(refusal)?;
+        match &mut self.decoder {
+            None => mask(chunk)?,
+            Some(decoder) => decoder.push(chunk, mask)?,
+        }
+        if end_of_stream {
+            if let Some(decoder) = &self.decoder {
+                decoder.finish()?;
+            }
+            // No bytes at all are no document, and nothing that could leak.
+            if self.read > 0 {
+                self.masker.finish(&mut out)?;
+            }
         }
         self.complete = end_of_stream;
         self.sent = self.sent.saturating_add(out.len() as u64);

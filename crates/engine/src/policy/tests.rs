@@ -173,6 +173,7 @@ fn connection(hosts: Vec<HostMatch>) -> Connection {
         forward_subject: false,
         max_request_body: 0,
         pass_types: Vec::new(),
+        decode: Vec::new(),
         rules: Vec::new(),
         masks: Vec::new(),
     }

@@ -289,6 +289,7 @@ pub(super) fn connection(providers: &[u16]) -> Connection {
         forward_subject: false,
         max_request_body: 0,
         pass_types: Vec::new(),
+        decode: Vec::new(),
         rules: Vec::new(),
         masks: Vec::new(),
     }
