@@ -47,6 +47,7 @@ impl Status {
 pub(crate) enum Map {
     Request = 0,
     Response = 2,
+    ResponseTrailers = 3,
     CallResponse = 6,
 }
 
@@ -269,7 +270,7 @@ pub(crate) fn headers(map: Map) -> Result<HeaderMap, Status> {
 }
 
 /// Replaces every header of that name by one.
-pub(crate) fn set_header(map: Map, name: &str, value: &str) -> Result<(), Status> {
+pub(crate) fn set_header(map: Map, name: &str, value: &[u8]) -> Result<(), Status> {
     // SAFETY: all pointers are those of live slices.
     Status::check(unsafe {
         proxy_replace_header_map_value(

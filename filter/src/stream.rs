@@ -166,7 +166,12 @@ impl Stream {
             let now = stream.now()?;
             let effects = match message {
                 Message::Request => stream.exchange.request_trailers(&mut plugin.vm, now),
-                Message::Response => stream.exchange.response_trailers(&mut plugin.vm, now),
+                Message::Response => {
+                    let trailers = host::headers(Map::ResponseTrailers)?;
+                    stream
+                        .exchange
+                        .response_trailers(&mut plugin.vm, &trailers, now)
+                }
             };
             stream.apply(message, effects, 0)
         })
@@ -238,12 +243,8 @@ impl Stream {
         effects: Effects,
         fresh: usize,
     ) -> Result<Action, Status> {
-        for edit in &effects.headers {
-            match edit {
-                HeaderEdit::Remove(name) => host::remove_header(message.headers(), name)?,
-                HeaderEdit::Set(name, value) => host::set_header(message.headers(), name, value)?,
-            }
-        }
+        edit(message.headers(), &effects.headers)?;
+        edit(Map::ResponseTrailers, &effects.trailers)?;
         let body_size = match &effects.body {
             Some(body) => self.replace_chunk(message, fresh, body)?,
             None => self.side(message).seen.saturating_add(fresh),
@@ -353,6 +354,13 @@ impl Stream {
         self.clock = host::now()?;
         Ok(self.clock)
     }
+}
+
+fn edit(map: Map, edits: &[HeaderEdit]) -> Result<(), Status> {
+    edits.iter().try_for_each(|edit| match edit {
+        HeaderEdit::Remove(name) => host::remove_header(map, name),
+        HeaderEdit::Set(name, value) => host::set_header(map, name, value),
+    })
 }
 
 // === What the proxy knows ===

@@ -4,7 +4,7 @@
 //! - [`host`]: a small proxy-wasm host, which runs the compiled filter natively.
 //! - [`scenario`]: exchanges as data, with what must come of them. [`drivers`]: the ways to play them.
 //! - [`http`], [`client`]: messages, and clients that send them over HTTP/1.1 and HTTP/2.
-//! - `tls`: certificates, and clients that show them.
+//! - `tls`: certificates, and clients that show them. `quic`: HTTP/3 in front of the proxy.
 //! - [`envoy`]: a real Envoy, as a process or in a container.
 
 #![allow(
@@ -25,6 +25,8 @@ pub mod http;
 pub mod module;
 #[cfg(feature = "tls")]
 pub mod proxy;
+#[cfg(feature = "tls")]
+pub mod quic;
 pub mod scenario;
 pub mod standins;
 #[cfg(feature = "tls")]

@@ -19,7 +19,7 @@ use crate::envoy::{DEFAULT_VERSION, Envoy, Home};
 use crate::http::{Request, Response};
 use crate::standins::engine::Engine;
 use crate::tls::Authority;
-use crate::{client, module};
+use crate::{client, module, quic};
 
 /// The file of the audit records, in Envoy's home.
 const RECORDS: &str = "records.jsonl";
@@ -91,6 +91,12 @@ impl<'a> Deployment<'a> {
     pub fn http2_back_end(mut self) -> Self {
         self.http2 = true;
         self
+    }
+
+    /// With HTTP/3 between the clients and the filter.
+    #[must_use]
+    pub fn http3(self) -> Self {
+        self.change(quic::over_http3)
     }
 
     /// With the filter's configuration in a file, for [`Proxy::update`].
@@ -323,6 +329,17 @@ impl Proxy {
     #[must_use]
     pub fn next_record_json(&self) -> Value {
         serde_json::from_str(&self.next_record()).unwrap_or_default()
+    }
+
+    /// All records so far.
+    ///
+    /// # Panics
+    /// When the file cannot be read.
+    #[must_use]
+    pub fn records(&self) -> Vec<String> {
+        self.envoy
+            .lines(RECORDS, 0)
+            .unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// The metrics of the filter, by name and labels.

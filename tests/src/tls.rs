@@ -19,7 +19,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use crate::envoy::Home;
 
 /// The name in the certificate of every server.
-const SERVER: &str = "localhost";
+pub(crate) const SERVER: &str = "localhost";
 
 /// Issues certificates.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -56,6 +56,13 @@ impl Authority {
         (certificate, key)
     }
 
+    /// The certificate of a server and its key, in PEM.
+    pub(crate) fn server(&self) -> (String, String) {
+        let name = SanType::DnsName(SERVER.try_into().expect("an ASCII text"));
+        let (certificate, key) = self.issue(name);
+        (certificate.pem(), key.serialize_pem())
+    }
+
     /// A client that trusts this authority and shows no certificate.
     ///
     /// # Panics
@@ -82,8 +89,7 @@ impl Authority {
     /// When the certificates cannot be written to the folder.
     #[must_use]
     pub fn listener(&self, home: &Home, required: bool) -> Value {
-        let name = SanType::DnsName(SERVER.try_into().expect("an ASCII text"));
-        let (certificate, key) = self.issue(name);
+        let (certificate, key) = self.server();
         let write = |name: &str, pem: String| home.write(name, pem).expect("a file");
         json!({
             "name": "envoy.transport_sockets.tls",
@@ -92,8 +98,8 @@ impl Authority {
                 "require_client_certificate": required,
                 "common_tls_context": {
                     "tls_certificates": [{
-                        "certificate_chain": {"filename": write("server.pem", certificate.pem())},
-                        "private_key": {"filename": write("server.key", key.serialize_pem())},
+                        "certificate_chain": {"filename": write("server.pem", certificate)},
+                        "private_key": {"filename": write("server.key", key)},
                     }],
                     "validation_context": {"trusted_ca": {"filename": write("ca.pem", self.pem())}},
                 },

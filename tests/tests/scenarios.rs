@@ -78,6 +78,14 @@ fn every_scenario_holds_for_a_real_envoy_that_speaks_http2_on_both_sides() {
     play_all(|stage| stage.play(&mut Envoy::open_http2(&stage.setup, DEFAULT_VERSION)));
 }
 
+#[test]
+fn every_scenario_holds_for_a_real_envoy_that_speaks_http3_to_its_clients() {
+    play_all(|stage| {
+        let envoy = Envoy::open_http3(&stage.setup, DEFAULT_VERSION);
+        envoy.map_or_else(Report::default, |mut envoy| stage.play(&mut envoy))
+    });
+}
+
 /// A driver whose records are held against the schema of OCSF.
 struct Valid<D> {
     driver: D,

@@ -406,6 +406,13 @@ pub struct MaskRule {
     pub unless: Vec<Condition>,
 }
 
+impl MaskRule {
+    /// What it depends on whether the rule holds for a caller. Without conditions it holds for all.
+    pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        self.unless.iter()
+    }
+}
+
 /// What a mask rule hides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -94,7 +94,7 @@ pub enum HeaderEdit {
     /// Remove every header of that name.
     Remove(String),
     /// Replace every header of that name by this one.
-    Set(String, String),
+    Set(String, Vec<u8>),
 }
 
 /// An answer that the filter gives in place of the back end.

@@ -7,11 +7,13 @@
 use std::rc::Rc;
 
 use tracegate_bundle::dsse::{TrustKeys, VerifyError};
+use tracegate_bundle::policy::{Attribute, Connection, MaskRule, Provider};
 use tracegate_bundle::{Bundle, Digest, PluginConfiguration};
 
 use crate::Timestamp;
 use crate::decision::body::BodyPlan;
 use crate::decision::{body_conditions, matching};
+use crate::identity::token_headers;
 use crate::masking;
 use crate::masking::detect::Detectors;
 use crate::refusal::Refusal;
@@ -39,8 +41,53 @@ pub struct Policy {
 /// What is prepared once per connection, so that a request only uses it.
 #[derive(Debug)]
 pub struct ConnectionPlan {
-    masks: Option<Rc<masking::Plan>>,
+    masks: Option<MaskPlan>,
     body: Option<Rc<BodyPlan>>,
+}
+
+/// What is masked in the responses of a connection.
+#[derive(Debug)]
+pub struct MaskPlan {
+    masks: Rc<masking::Plan>,
+    vary_on: Option<Vec<String>>,
+}
+
+impl MaskPlan {
+    fn new(masks: masking::Plan, connection: &Connection, providers: &[Provider]) -> Self {
+        let conditions = || connection.masks.iter().flat_map(MaskRule::conditions);
+        let vary_on = conditions().next().map(|_| {
+            let headers = conditions().filter_map(|condition| match &condition.key {
+                Attribute::Header(name) => Some(name.as_str()),
+                _ => None,
+            });
+            let tokens = token_headers(connection, providers);
+            let mut names: Vec<_> = tokens
+                .into_iter()
+                .chain(headers)
+                .map(str::to_owned)
+                .collect();
+            names.sort_unstable();
+            names.dedup();
+            names
+        });
+        Self {
+            masks: Rc::new(masks),
+            vary_on,
+        }
+    }
+
+    /// The rules.
+    #[must_use]
+    pub fn masks(&self) -> &Rc<masking::Plan> {
+        &self.masks
+    }
+
+    /// The request headers that tell callers apart who see different things; `None` if all see the
+    /// same.
+    #[must_use]
+    pub fn vary_on(&self) -> Option<&[String]> {
+        self.vary_on.as_deref()
+    }
 }
 
 impl ConnectionPlan {
@@ -50,9 +97,9 @@ impl ConnectionPlan {
         self.masks.is_some()
     }
 
-    /// The mask rules; `None` if there are none.
+    /// What is masked; `None` if there are no mask rules.
     #[must_use]
-    pub fn masks(&self) -> Option<&Rc<masking::Plan>> {
+    pub fn masks(&self) -> Option<&MaskPlan> {
         self.masks.as_ref()
     }
 
@@ -124,7 +171,8 @@ impl Policy {
             } else {
                 let detectors = Rc::clone(&detectors);
                 let plan = masking::Plan::new(&connection.masks, detectors, hash_key.clone());
-                Some(Rc::new(plan.map_err(refusal)?))
+                let plan = plan.map_err(refusal)?;
+                Some(MaskPlan::new(plan, connection, &bundle.providers))
             };
             let body = match body_conditions(connection).next() {
                 None => None,

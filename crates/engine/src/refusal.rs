@@ -105,6 +105,8 @@ refusals! {
     MaskMediaType = "mask.media_type", 502, "The response has a media type that cannot be inspected.";
     /// The response is a part of a document.
     MaskPartial = "mask.partial_content", 502, "The response is only a part of a document and cannot be inspected.";
+    /// The response tells to use a copy of before.
+    MaskNotModified = "mask.not_modified", 502, "The response refers to a copy of the document that was not inspected.";
     /// The response switches the protocol.
     MaskUpgrade = "mask.upgrade", 502, "The response switches the protocol and cannot be inspected.";
     /// The response says JSON and is not.

@@ -35,11 +35,23 @@ impl Envoy {
         Self::start(setup, version, true)
     }
 
+    /// The same with HTTP/3 between clients and filter. `None` where the policy asks for peers: what
+    /// speaks HTTP/3 for the clients does not have their certificates.
+    #[must_use]
+    pub fn open_http3(setup: &Setup, version: &str) -> Option<Self> {
+        if asks_for_peers(setup) {
+            return None;
+        }
+        Some(Self {
+            name: format!("envoy {version} over HTTP/3"),
+            http2: false,
+            authority: None,
+            proxy: Deployment::of(setup).version(version).http3().start(),
+        })
+    }
+
     fn start(setup: &Setup, version: &str, http2: bool) -> Self {
-        let mut connections = setup.bundle.connections.iter();
-        let authority = connections
-            .any(asks_for_source_principal)
-            .then(Authority::new);
+        let authority = asks_for_peers(setup).then(Authority::new);
         let mut deployment = Deployment::of(setup).version(version);
         if http2 {
             deployment = deployment.http2_back_end();
@@ -75,6 +87,11 @@ impl Envoy {
             false => client::send_tls(to, &client, request),
         }
     }
+}
+
+fn asks_for_peers(setup: &Setup) -> bool {
+    let mut connections = setup.bundle.connections.iter();
+    connections.any(asks_for_source_principal)
 }
 
 impl Driver for Envoy {

@@ -144,20 +144,26 @@ impl Driver for Native {
 struct Message {
     headers: Fields,
     body: Vec<u8>,
+    trailers: Fields,
     released: bool,
 }
 
 impl Message {
-    fn edit(&mut self, edits: &[HeaderEdit]) {
+    fn edit(&mut self, effects: &Effects) {
         assert!(
-            edits.is_empty() || !self.released,
+            effects.headers.is_empty() || !self.released,
             "headers edited after they went"
         );
-        for edit in edits {
-            match edit {
-                HeaderEdit::Remove(name) => self.headers.remove(name),
-                HeaderEdit::Set(name, value) => self.headers.set(name, value.as_str()),
-            }
+        edit(&mut self.headers, &effects.headers);
+        edit(&mut self.trailers, &effects.trailers);
+    }
+}
+
+fn edit(fields: &mut Fields, edits: &[HeaderEdit]) {
+    for edit in edits {
+        match edit {
+            HeaderEdit::Remove(name) => fields.remove(name),
+            HeaderEdit::Set(name, value) => fields.set(name, value.as_slice()),
         }
     }
 }
@@ -270,7 +276,7 @@ impl<'p> Stream<'p> {
 
     fn event(&mut self, held: &mut Message, chunk: &[u8], effects: Effects) -> Result<(), Ended> {
         let Some(reply) = effects.reply else {
-            held.edit(&effects.headers);
+            held.edit(&effects);
             held.body
                 .extend_from_slice(effects.body.as_deref().unwrap_or(chunk));
             held.released |= effects.flow == Flow::Continue;
@@ -308,14 +314,14 @@ impl<'p> Stream<'p> {
     fn response(&mut self, play: &Play) -> Response {
         let mut held = Message {
             headers: play.response.headers.clone(),
+            trailers: play.response.trailers.clone(),
             ..Message::default()
         };
-        let trailers = play.response.trailers.clone();
-        let (complete, body) = match self.response_events(&mut held, play) {
-            Ok(()) => (!play.response.cut, held.body),
+        let complete = match self.response_events(&mut held, play) {
+            Ok(()) => !play.response.cut,
             // A refusal before the headers went takes their place; after that it cuts the stream.
             Err(Ended::Reply(reply)) if !held.released => return reply,
-            Err(Ended::Reply(_) | Ended::Reset) => (false, held.body),
+            Err(Ended::Reply(_) | Ended::Reset) => false,
         };
         assert!(
             held.released || !complete,
@@ -331,9 +337,9 @@ impl<'p> Stream<'p> {
         Response {
             status: play.response.status,
             headers: held.headers,
-            body,
+            body: held.body,
             trailers: if complete {
-                trailers
+                held.trailers
             } else {
                 Fields::default()
             },
@@ -366,7 +372,10 @@ impl<'p> Stream<'p> {
             self.event(held, chunk, effects)?;
         }
         if has_trailers && !response.cut {
-            let effects = self.exchange.response_trailers(&mut self.proxy.vm, now);
+            let trailers = response.trailers.iter().collect();
+            let effects = self
+                .exchange
+                .response_trailers(&mut self.proxy.vm, &trailers, now);
             assert_eq!(
                 effects.body, None,
                 "there is no body left to write in trailers"

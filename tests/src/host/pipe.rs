@@ -88,6 +88,16 @@ impl Pipe {
         self.ended = true;
     }
 
+    /// The trailers, while the module may read them.
+    pub(super) fn open_trailers(&self) -> Option<&Headers> {
+        self.trailers.as_ref().filter(|_| !self.passed.complete)
+    }
+
+    /// The same, while it may change them.
+    pub(super) fn open_trailers_mut(&mut self) -> Option<&mut Headers> {
+        self.trailers.as_mut().filter(|_| !self.passed.complete)
+    }
+
     pub(super) fn trailers_answered(&mut self, pause: bool) {
         if !pause {
             self.release();

@@ -104,6 +104,7 @@ impl Stream {
         let pipe = match map {
             0 => &self.request,
             2 => &self.response,
+            3 => return self.response.open_trailers(),
             _ => return None,
         };
         pipe.headers
@@ -116,6 +117,7 @@ impl Stream {
         let pipe = match map {
             0 => &mut self.request,
             2 => &mut self.response,
+            3 => return self.response.open_trailers_mut(),
             _ => return None,
         };
         if pipe.headers_open {

@@ -15,6 +15,7 @@
 mod media;
 mod record;
 mod reply;
+mod representation;
 mod request;
 mod response;
 
@@ -52,6 +53,8 @@ pub struct Effects {
     pub headers: Vec<HeaderEdit>,
     /// What takes the place of the chunk of this event.
     pub body: Option<Vec<u8>>,
+    /// Changes to the trailers of this message, with the event that brought them.
+    pub trailers: Vec<HeaderEdit>,
     /// The exchange is allowed: break the seal (set `wasm.tracegate.decision` to `allow`).
     pub unseal: bool,
     /// The record as it stands (a line of canonical JSON), for `wasm.tracegate.audit`.
@@ -248,8 +251,13 @@ impl Exchange {
     }
 
     /// The response trailers arrived: the response is complete.
-    pub fn response_trailers(&mut self, _vm: &mut Vm, _now: Timestamp) -> Effects {
-        let step = self.end_response_by_trailers();
+    pub fn response_trailers(
+        &mut self,
+        _vm: &mut Vm,
+        trailers: &HeaderMap,
+        _now: Timestamp,
+    ) -> Effects {
+        let step = self.end_response_by_trailers(trailers);
         self.response_effects(step)
     }
 
@@ -317,6 +325,7 @@ impl Exchange {
             Ok(step) => Effects {
                 headers: step.headers,
                 body: step.body,
+                trailers: step.trailers,
                 flow: step.flow,
                 ..Effects::default()
             },

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use tracegate_bundle::policy::Connection;
 
 use super::record::BodySummary;
-use super::{ConnectionFacts, Exchange, Grant, Refused, Stage, media};
+use super::{ConnectionFacts, Exchange, Grant, Refused, Stage, media, representation};
 use crate::Timestamp;
 use crate::decision::body::{BodyFacts, BodyMatcher};
 use crate::decision::path::DecodedPath;
@@ -333,12 +333,13 @@ impl Pending {
             }
         }
         if masks != 0 {
-            remove("range");
-            remove("if-range");
+            for name in representation::not_to_be_asked(&self.method) {
+                remove(name);
+            }
             // Absent would mean "any" (RFC 9110 §12.5.3).
             edits.push(HeaderEdit::Set(
                 "accept-encoding".to_owned(),
-                "identity".to_owned(),
+                b"identity".to_vec(),
             ));
         }
         if connection.forward_subject
@@ -346,7 +347,7 @@ impl Pending {
         {
             edits.push(HeaderEdit::Set(
                 SUBJECT.to_owned(),
-                header_value(&caller.subject),
+                header_value(&caller.subject).into_bytes(),
             ));
         }
         edits

@@ -12,11 +12,12 @@ use tracegate_bundle::policy::{Connection, ContentCoding};
 
 use super::media::{self, Encoding};
 use super::record::{BodySummary, ResponseSummary};
-use super::{Exchange, Flow, Grant, Refused, Stage};
+use super::{Exchange, Flow, Grant, Refused, Stage, representation};
 use crate::coding::{CodingError, Decoder};
 use crate::http::{HeaderEdit, HeaderMap};
 use crate::masking::{BodyMasker, MaskError, Report};
 use crate::metrics::{Metric, Metrics};
+use crate::policy::MaskPlan;
 use crate::refusal::Refusal;
 
 /// What an event of the response came to.
@@ -24,29 +25,9 @@ use crate::refusal::Refusal;
 pub(super) struct Step {
     pub(super) headers: Vec<HeaderEdit>,
     pub(super) body: Option<Vec<u8>>,
+    pub(super) trailers: Vec<HeaderEdit>,
     pub(super) flow: Flow,
 }
-
-/// Headers that describe the body as the back end sent it. A masked body has another length and
-/// other digests, and a digest of the original would let anyone test a guess of what was hidden.
-const DESCRIBES_THE_ORIGINAL: &[&str] = &[
-    "content-length",
-    "etag",
-    "last-modified",
-    "accept-ranges",
-    "content-md5",
-    "digest",
-    "content-digest",
-    "repr-digest",
-    "signature",
-    "signature-input",
-    "x-amz-checksum-crc32",
-    "x-amz-checksum-crc32c",
-    "x-amz-checksum-crc64nvme",
-    "x-amz-checksum-sha1",
-    "x-amz-checksum-sha256",
-    "x-goog-hash",
-];
 
 /// The state of the response side.
 #[derive(Debug, Default)]
@@ -148,83 +129,44 @@ impl Exchange {
             // A back end cannot answer what it was not asked.
             Stage::Undecided => return Err(Refusal::InternalState.into()),
         };
-        let Some(plan) = grant.plan().filter(|_| grant.masks != 0) else {
-            let configured = grant.plan().is_some();
-            let reason = if configured {
-                "caller_exempt"
-            } else {
-                "no_mask_rules"
-            };
-            self.response.inspected = Inspected::None(reason);
+        let Some(rules) = grant.plan() else {
+            self.response.inspected = Inspected::None("no_mask_rules");
             return Ok(Step::default());
         };
-        let status = headers.only(":status").unwrap_or_default();
-        // What is decoded leaves plain, and what would be is described as if it did.
-        let decoded = matches!(grant.coding(headers), Ok(Some(_))).then_some("content-encoding");
-        let edits = DESCRIBES_THE_ORIGINAL
-            .iter()
-            .chain(&decoded)
-            .filter(|name| headers.contains(name))
-            .map(|name| HeaderEdit::Remove((*name).to_owned()))
-            .collect();
-        let step = |flow| Step {
-            headers: edits,
-            body: None,
-            flow,
+        let mut step = Step {
+            headers: rules
+                .vary_on()
+                .map(|names| representation::keep_private(headers, names))
+                .unwrap_or_default(),
+            ..Step::default()
         };
-        if status != b"101" && (grant.head || end_of_stream || matches!(status, b"204" | b"304")) {
-            self.response.inspected = Inspected::None("no_body");
-            return Ok(step(Flow::Continue));
-        }
-        match self.inspectable(grant, status, headers) {
+        let inspection = if grant.masks == 0 {
+            Ok(Inspection::Skip("caller_exempt"))
+        } else {
+            grant.inspectable(headers, end_of_stream)
+        };
+        let plan = rules.masks();
+        match inspection {
             Ok(Inspection::Mask(coding)) => {
                 let masker = BodyMasker::new(Rc::clone(plan), grant.masks);
-                self.response.masking = Some(Box::new(Masking {
-                    decoder: coding.map(Decoder::new),
-                    masker,
-                    read: 0,
-                    sent: 0,
-                    hash: Sha256::new(),
-                    complete: false,
-                    stopped: false,
-                }));
-                Ok(step(Flow::Hold))
+                self.response.masking = Some(Box::new(Masking::new(masker, coding)));
+                step.headers.extend(grant.describe_masked(headers));
+                step.flow = Flow::Hold;
             }
-            Ok(Inspection::PassListed) => {
-                self.response.inspected = Inspected::None("pass_type");
-                Ok(Step::default())
+            Ok(Inspection::NoBody) => {
+                self.response.inspected = Inspected::None("no_body");
+                step.headers.extend(grant.describe_masked(headers));
             }
+            Ok(Inspection::Skip(reason)) => self.response.inspected = Inspected::None(reason),
             // What the proxy says on its own behalf ("no healthy upstream") is plain text and holds
             // nothing of the back end's.
             Err(_) if local_reply() => {
                 self.response.inspected = Inspected::None("local_reply");
-                Ok(Step::default())
+                step = Step::default();
             }
-            Err(refusal) => Err(refusal.into()),
+            Err(refusal) => return Err(refusal.into()),
         }
-    }
-
-    fn inspectable(
-        &self,
-        grant: &Grant,
-        status: &[u8],
-        headers: &HeaderMap,
-    ) -> Result<Inspection, Refusal> {
-        if status == b"101" {
-            return Err(Refusal::MaskUpgrade);
-        }
-        if status == b"206" || headers.contains("content-range") {
-            return Err(Refusal::MaskPartial);
-        }
-        let coding = grant.coding(headers)?;
-        match media::format(headers) {
-            media::Format::Json => Ok(Inspection::Mask(coding)),
-            media::Format::Other(media_type) if grant.passes(media_type) => match coding {
-                None => Ok(Inspection::PassListed),
-                Some(_) => Err(Refusal::MaskEncoding),
-            },
-            media::Format::Other(_) | media::Format::Unknown => Err(Refusal::MaskMediaType),
-        }
+        Ok(step)
     }
 
     pub(super) fn mask_response_body(
@@ -246,7 +188,10 @@ impl Exchange {
         })
     }
 
-    pub(super) fn end_response_by_trailers(&mut self) -> Result<Step, Refused> {
+    pub(super) fn end_response_by_trailers(
+        &mut self,
+        trailers: &HeaderMap,
+    ) -> Result<Step, Refused> {
         if self.is_replied() {
             return Ok(Step::default());
         }
@@ -255,10 +200,17 @@ impl Exchange {
         };
         // The body can no longer be written. Of a complete document nothing is held back, save a
         // number that stands alone, whose end only the end of the body tells.
-        match masking.push(&[], true)?.is_empty() {
-            true => Ok(Step::default()),
-            false => Err(Refusal::MaskTruncated.into()),
+        if !masking.push(&[], true)?.is_empty() {
+            return Err(Refusal::MaskTruncated.into());
         }
+        // Envoy's decompressor ends a body that is damaged as if it were whole, be it empty.
+        if masking.read == 0 && representation::is_decompressed(trailers) {
+            return Err(Refusal::MaskTruncated.into());
+        }
+        Ok(Step {
+            trailers: representation::hide_original(trailers),
+            ..Step::default()
+        })
     }
 }
 
@@ -266,12 +218,48 @@ impl Exchange {
 enum Inspection {
     /// Masked, after this content coding was undone.
     Mask(Option<ContentCoding>),
-    PassListed,
+    /// There is none.
+    NoBody,
+    /// Passed on unread, for this reason.
+    Skip(&'static str),
 }
 
 impl Grant {
-    fn plan(&self) -> Option<&Rc<crate::masking::Plan>> {
+    /// What there is to mask for anybody.
+    fn plan(&self) -> Option<&MaskPlan> {
         self.policy.plan(self.connection)?.masks()
+    }
+
+    /// What is to be done with the body of a response that this caller may not see as it is.
+    fn inspectable(&self, headers: &HeaderMap, end_of_stream: bool) -> Result<Inspection, Refusal> {
+        let status = headers.only(":status").unwrap_or_default();
+        match status {
+            b"101" => return Err(Refusal::MaskUpgrade),
+            b"304" => return Err(Refusal::MaskNotModified),
+            _ if self.head || end_of_stream || status == b"204" => return Ok(Inspection::NoBody),
+            b"206" => return Err(Refusal::MaskPartial),
+            _ if headers.contains("content-range") => return Err(Refusal::MaskPartial),
+            _ => {}
+        }
+        let coding = self.coding(headers)?;
+        match media::format(headers) {
+            media::Format::Json => Ok(Inspection::Mask(coding)),
+            media::Format::Other(media_type) if self.passes(media_type) => match coding {
+                None => Ok(Inspection::Skip("pass_type")),
+                Some(_) => Err(Refusal::MaskEncoding),
+            },
+            media::Format::Other(_) | media::Format::Unknown => Err(Refusal::MaskMediaType),
+        }
+    }
+
+    /// Removes what does not hold for the masked body.
+    fn describe_masked(&self, headers: &HeaderMap) -> Vec<HeaderEdit> {
+        let mut edits = representation::hide_original(headers);
+        // What is decoded leaves plain.
+        if let Ok(Some(_)) = self.coding(headers) {
+            edits.push(HeaderEdit::Remove("content-encoding".to_owned()));
+        }
+        edits
     }
 
     fn rules(&self) -> Option<&Connection> {
@@ -317,6 +305,18 @@ impl From<CodingError> for Refusal {
 }
 
 impl Masking {
+    fn new(masker: BodyMasker, coding: Option<ContentCoding>) -> Self {
+        Self {
+            decoder: coding.map(Decoder::new),
+            masker,
+            read: 0,
+            sent: 0,
+            hash: Sha256::new(),
+            complete: false,
+            stopped: false,
+        }
+    }
+
     fn push(&mut self, chunk: &[u8], end_of_stream: bool) -> Result<Vec<u8>, Refusal> {
         if self.complete && chunk.is_empty() {
             return Ok(Vec::new());
