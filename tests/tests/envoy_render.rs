@@ -185,3 +185,110 @@ fn a_new_policy_comes_through_the_file_while_envoy_runs() {
         2
     );
 }
+
+/// A bootstrap of somebody's own, with a filter, a log and a cluster that are none of ours, and our
+/// pieces where docs/envoy.md says that they go.
+fn own_bootstrap(piece: impl Fn(Part) -> Vec<Value>, home: &Home) -> Value {
+    let theirs = json!({
+        "name": "their-filter",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+            "mutations": {"response_mutations": [{
+                "append": {"header": {"key": "x-theirs", "value": "here"}},
+            }]},
+        },
+    });
+    let router = json!({
+        "name": "envoy.filters.http.router",
+        "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
+    });
+    let their_log = json!({
+        "name": "envoy.access_loggers.file",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+            "path": home.path("theirs.log"),
+            "log_format": {"text_format_source": {"inline_string": "%RESPONSE_CODE%\n"}},
+        },
+    });
+    let access_log = [vec![their_log], piece(Part::AccessLog)].concat();
+    let http_filters = [vec![theirs], piece(Part::HttpFilters), vec![router]].concat();
+    let manager = json!({
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "theirs",
+        "access_log": access_log,
+        "http_filters": http_filters,
+        "route_config": {"virtual_hosts": [{
+            "name": "all",
+            "domains": ["*"],
+            "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "engine"}}],
+        }]},
+    });
+    json!({
+        "node": {"id": "theirs", "cluster": "theirs"},
+        "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}},
+        "stats_config": {"stats_tags": piece(Part::StatsTags)},
+        "static_resources": {
+            "listeners": [{
+                "name": "ingress",
+                "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
+                "filter_chains": [{"filters": [{
+                    "name": "envoy.filters.network.http_connection_manager",
+                    "typed_config": manager,
+                }]}],
+            }],
+            "clusters": piece(Part::Clusters),
+        },
+    })
+}
+
+#[test]
+fn the_pieces_work_in_a_bootstrap_of_ones_own() {
+    let (home, engine) = (Home::new().unwrap(), engine());
+    let options = options(&home, &engine);
+    let bundle = bundle(
+        1,
+        "[{name: reading, action: ALLOW, to: [{operation: {methods: [GET]}}]}]",
+    );
+    let piece = |part| {
+        let options = Options {
+            part,
+            ..options.clone()
+        };
+        let text = render::envoy(&bundle, &options).unwrap();
+        serde_saphyr::from_str::<Vec<Value>>(&text).unwrap()
+    };
+    let bootstrap = own_bootstrap(piece, &home).to_string();
+    for version in versions() {
+        let envoy = envoy(&home, bootstrap.clone())
+            .version(&version)
+            .start()
+            .unwrap();
+
+        let response = ask(&envoy);
+        assert_eq!(response.status, 200, "Envoy {version}: {}", response.text());
+        assert_eq!(response.headers.get("x-theirs").as_deref(), Some("here"));
+        let received = engine.take_received().pop().unwrap();
+        let key = received.headers.get("x-api-key");
+        assert_eq!(key.as_deref(), Some("the-key-of-the-engine"));
+
+        let address = envoy.listener("ingress").unwrap();
+        let denied = Request::new("DELETE", "engine.corp.example", "/v1/models/x");
+        let denied = client::send(address, &denied).unwrap();
+        assert_eq!(denied.json()["code"], "policy.no_rule");
+        assert!(engine.received().is_empty());
+
+        envoy.lines("theirs.log", 2).unwrap();
+        let records = envoy.lines("audit.log", 2).unwrap();
+        let actions = records.iter().map(|line| {
+            let record: Value = serde_json::from_str(line).unwrap();
+            record["action"].clone()
+        });
+        assert_eq!(actions.collect::<Vec<_>>(), ["Allowed", "Denied"]);
+        let metrics = envoy.get("/stats/prometheus").unwrap();
+        let label = r#"tracegate_requests_total{decision="deny",code="policy.no_rule"} 1"#;
+        assert!(metrics.contains(label), "{metrics}");
+        for log in ["theirs.log", "audit.log"] {
+            std::fs::remove_file(home.path(log)).unwrap();
+        }
+    }
+}
