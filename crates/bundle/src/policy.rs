@@ -500,6 +500,16 @@ pub struct DetectorSet {
     pub detectors: Vec<Detector>,
 }
 
+impl DetectorSet {
+    /// The bits of the detectors with a name: what is written in several ways has several.
+    #[must_use]
+    pub fn named(&self, name: &str) -> u64 {
+        let bits = (0..64).map(|bit| 1u64 << bit).zip(&self.detectors);
+        let named = bits.filter(|(_, detector)| detector.name == name);
+        named.fold(0, |all, (bit, _)| all | bit)
+    }
+}
+
 /// Largest [`Detector::max_len`]: as much text, and a little more, may have to be held back.
 pub const MAX_MATCH_LEN: u32 = 8192;
 
@@ -577,11 +587,32 @@ pub enum Validator {
     Iban,
     /// No SSN area 000, 666 or 9xx, no group 00, no serial 0000.
     UsSsn,
+    /// A prefix that HMRC uses.
+    UkNino,
+    /// Eleven digits, not all the same, with two check digits modulo 11.
+    BrCpf,
+    /// Twelve digits with Verhoeff's check digit.
+    InAadhaar,
+    /// Eleven digits, of the first ten one twice or thrice, with the check digit of ISO/IEC 7064
+    /// MOD 11,10.
+    DeTaxId,
+    /// A month that there is and a key modulo 97.
+    FrNir,
+    /// The letter is the number modulo 23.
+    EsDni,
+    /// Six letters first, and the check character modulo 26.
+    ItCodiceFiscale,
     /// 7 to 15 digits (E.164), with a `+` or with separators.
     Phone,
     /// Four octets of 0 to 255 without leading zeros, not `N.0.0.0`, not after a word such as
     /// `version`.
     Ipv4,
+    /// RFC 4291 §2.2, with a digit and at least two groups.
+    Ipv6,
+    /// Base58Check, Bech32 or Bech32m with a valid checksum.
+    Bitcoin,
     /// The first segment decodes to JSON that begins with `{"` and ends with `}`.
     Jwt,
+    /// What stands behind the word decodes from Base64 to text with a colon.
+    BasicAuth,
 }

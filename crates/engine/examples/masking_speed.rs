@@ -14,35 +14,73 @@ use tracegate_engine::masking::{BodyMasker, Plan};
 
 const CHUNK: usize = 16 * 1024;
 
+/// What a policy might ask for.
+const SOME: [&str; 24] = [
+    "email",
+    "phone",
+    "credit-card",
+    "iban",
+    "us-ssn",
+    "uk-nino",
+    "de-tax-id",
+    "fr-nir",
+    "ipv4",
+    "ipv6",
+    "jwt",
+    "bearer-token",
+    "basic-auth",
+    "url-credentials",
+    "private-key",
+    "aws-access-key",
+    "azure-key",
+    "google-api-key",
+    "github-token",
+    "gitlab-token",
+    "npm-token",
+    "openai-key",
+    "anthropic-key",
+    "slack-token",
+];
+
 fn main() {
     let body = body();
     println!("{:.1} MB of chat completions", body.len() as f64 / 1e6);
-    run("no rule", &[], &body);
-    run("5 paths", &paths(), &body);
-    run("15 detectors", &[detectors_in(&[])], &body);
-    let all: Vec<_> = paths().into_iter().chain([detectors_in(&[])]).collect();
-    run("5 paths, 15 detectors", &all, &body);
+    let choices: Vec<_> = built_in_names().map(DetectorChoice::BuiltIn).collect();
+    let Ok(set) = detectors(&choices) else {
+        return println!("the detectors cannot be built");
+    };
+    let every = set
+        .detectors
+        .iter()
+        .fold(0, |bits, detector| bits | set.named(&detector.name));
+    let some = SOME.iter().fold(0, |bits, name| bits | set.named(name));
+    let set = Rc::new(Detectors::new(set));
+    let run = |name: &str, rules: &[MaskRule]| run(name, &set, rules, &body);
+    run("no rule", &[]);
+    run("5 paths", &paths());
+    run("24 detectors", &[detectors_in(some, &[])]);
+    run(
+        &format!("{} detectors", choices.len()),
+        &[detectors_in(every, &[])],
+    );
+    let with_paths: Vec<_> = paths()
+        .into_iter()
+        .chain([detectors_in(some, &[])])
+        .collect();
+    run("5 paths, 24 detectors", &with_paths);
     let content = Step {
         descendant: true,
         selectors: vec![Selector::Name("content".to_owned())],
     };
     let within = [path("$..content", vec![content])];
-    run(
-        "15 detectors in $..content",
-        &[detectors_in(&within)],
-        &body,
-    );
+    run("24 detectors in $..content", &[detectors_in(some, &within)]);
 }
 
-fn run(name: &str, rules: &[MaskRule], body: &str) {
+fn run(name: &str, set: &Rc<Detectors>, rules: &[MaskRule], body: &str) {
     if std::env::args().nth(1).is_some_and(|only| only != name) {
         return;
     }
-    let choices: Vec<_> = built_in_names().map(DetectorChoice::BuiltIn).collect();
-    let Ok(set) = detectors(&choices) else {
-        return println!("{name}: the detectors cannot be built");
-    };
-    let Ok(plan) = Plan::new(rules, Rc::new(Detectors::new(set)), None) else {
+    let Ok(plan) = Plan::new(rules, Rc::clone(set), None) else {
         return println!("{name}: the rules cannot be run");
     };
     let plan = Rc::new(plan);
@@ -118,10 +156,10 @@ fn paths() -> Vec<MaskRule> {
     }]
 }
 
-fn detectors_in(within: &[Path]) -> MaskRule {
+fn detectors_in(detectors: u64, within: &[Path]) -> MaskRule {
     MaskRule {
         target: MaskTarget::Detect {
-            detectors: (1 << built_in_names().count()) - 1,
+            detectors,
             within: within.to_vec(),
         },
         action: MaskAction::Redact(None),

@@ -9,22 +9,41 @@ use serde::Deserialize;
 use tracegate_bundle::policy::{Boundary, Overlong, Validator};
 
 /// The files, in the order of the documentation: personal data, then secrets.
-const FILES: [&str; 15] = [
+const FILES: [&str; 34] = [
     include_str!("../../detectors/email.yaml"),
     include_str!("../../detectors/phone.yaml"),
     include_str!("../../detectors/credit-card.yaml"),
     include_str!("../../detectors/iban.yaml"),
     include_str!("../../detectors/us-ssn.yaml"),
+    include_str!("../../detectors/uk-nino.yaml"),
+    include_str!("../../detectors/br-cpf.yaml"),
+    include_str!("../../detectors/in-aadhaar.yaml"),
+    include_str!("../../detectors/de-tax-id.yaml"),
+    include_str!("../../detectors/fr-nir.yaml"),
+    include_str!("../../detectors/es-dni.yaml"),
+    include_str!("../../detectors/it-codice-fiscale.yaml"),
     include_str!("../../detectors/ipv4.yaml"),
+    include_str!("../../detectors/ipv6.yaml"),
+    include_str!("../../detectors/mac.yaml"),
+    include_str!("../../detectors/bitcoin-address.yaml"),
+    include_str!("../../detectors/ethereum-address.yaml"),
     include_str!("../../detectors/jwt.yaml"),
     include_str!("../../detectors/bearer-token.yaml"),
+    include_str!("../../detectors/basic-auth.yaml"),
     include_str!("../../detectors/url-credentials.yaml"),
     include_str!("../../detectors/private-key.yaml"),
     include_str!("../../detectors/aws-access-key.yaml"),
+    include_str!("../../detectors/azure-key.yaml"),
+    include_str!("../../detectors/google-api-key.yaml"),
+    include_str!("../../detectors/gcp-service-account.yaml"),
     include_str!("../../detectors/github-token.yaml"),
+    include_str!("../../detectors/gitlab-token.yaml"),
+    include_str!("../../detectors/npm-token.yaml"),
     include_str!("../../detectors/openai-key.yaml"),
     include_str!("../../detectors/anthropic-key.yaml"),
     include_str!("../../detectors/slack-token.yaml"),
+    include_str!("../../detectors/stripe-key.yaml"),
+    include_str!("../../detectors/sendgrid-key.yaml"),
 ];
 
 static CATALOGUE: LazyLock<Vec<BuiltIn>> = LazyLock::new(|| {
@@ -45,6 +64,20 @@ pub struct BuiltIn {
     pub summary: String,
     /// What stands in place of a match.
     pub token: String,
+    /// The ways in which it is written.
+    pub forms: Vec<Form>,
+    /// Texts with something to find.
+    pub finds: Vec<Example>,
+    /// Texts in which it finds nothing.
+    pub ignores: Vec<String>,
+    /// What it finds although it should not, or does not find although one might think so.
+    pub limits: Vec<String>,
+}
+
+/// One way in which what a detector finds is written.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Form {
     /// The skeleton pattern.
     pub pattern: String,
     /// What belongs to the match before the pattern.
@@ -58,15 +91,19 @@ pub struct BuiltIn {
     /// Longest match, in bytes.
     pub max_length: u32,
     /// What happens to a longer one.
+    #[serde(default = "release")]
     pub overlong: Overlong,
     /// The check in code.
+    #[serde(default = "unchecked")]
     pub validator: Validator,
-    /// Texts with something to find.
-    pub finds: Vec<Example>,
-    /// Texts in which it finds nothing.
-    pub ignores: Vec<String>,
-    /// What it finds although it should not, or does not find although one might think so.
-    pub limits: Vec<String>,
+}
+
+fn release() -> Overlong {
+    Overlong::Release
+}
+
+fn unchecked() -> Validator {
+    Validator::None
 }
 
 /// What belongs to a match before the pattern.

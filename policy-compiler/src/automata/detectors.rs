@@ -10,7 +10,7 @@ use tracegate_bundle::policy::{
     Boundary, Detector, DetectorSet, Lead, MAX_MATCH_LEN, Overlong, Validator,
 };
 
-use super::catalogue::{BuiltIn, BuiltInLead, built_ins};
+use super::catalogue::{BuiltIn, BuiltInLead, Form, built_ins};
 use super::pattern::{self, SyntaxError};
 use super::table::{Table, Verdict};
 
@@ -44,6 +44,15 @@ impl<'a> DetectorChoice<'a> {
     pub fn name(&self) -> &'a str {
         match self {
             Self::BuiltIn(name) | Self::Pattern { name, .. } => name,
+        }
+    }
+
+    /// How many entries of the set it stands for: one for each form of a built-in detector.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        match self {
+            Self::BuiltIn(name) => built_in(name).map_or(0, |built_in| built_in.forms.len()),
+            Self::Pattern { .. } => 1,
         }
     }
 }
@@ -123,7 +132,8 @@ struct Prepared {
     pattern: Hir,
 }
 
-/// Builds the detectors of a policy. Bit `i` of a match set stands for `choices[i]`.
+/// Builds the detectors of a policy. The entries of each choice follow one another, in the order of the
+/// choices: [`DetectorChoice::entries`] tells how many there are.
 ///
 /// # Errors
 ///
@@ -141,8 +151,11 @@ pub fn detectors(choices: &[DetectorChoice<'_>]) -> Result<DetectorSet, Detector
         return Ok(DetectorSet::default());
     }
     let mut prepared: Vec<Prepared> = Vec::new();
+    // The choice of each entry.
+    let mut origins: Vec<usize> = Vec::new();
     for (index, choice) in choices.iter().enumerate() {
-        if index == MAX_DETECTORS {
+        let entries = prepare(choice).map_err(|problem| blame(index, problem))?;
+        if prepared.len() + entries.len() > MAX_DETECTORS {
             return Err(blame(index, DetectorProblem::TooMany));
         }
         if prepared
@@ -151,11 +164,14 @@ pub fn detectors(choices: &[DetectorChoice<'_>]) -> Result<DetectorSet, Detector
         {
             return Err(blame(index, DetectorProblem::Duplicate));
         }
-        prepared.push(prepare(choice).map_err(|problem| blame(index, problem))?);
+        origins.resize(origins.len() + entries.len(), index);
+        prepared.extend(entries);
     }
     let patterns: Vec<&Hir> = prepared.iter().map(|prepared| &prepared.pattern).collect();
-    let automaton = automaton(&patterns)
-        .ok_or_else(|| blame(first_too_large(&patterns), DetectorProblem::TooLarge))?;
+    let automaton = automaton(&patterns).ok_or_else(|| {
+        let origin = origins.get(first_too_large(&patterns));
+        blame(origin.copied().unwrap_or(0), DetectorProblem::TooLarge)
+    })?;
     Ok(DetectorSet {
         automaton: Some(automaton),
         detectors: prepared
@@ -165,35 +181,39 @@ pub fn detectors(choices: &[DetectorChoice<'_>]) -> Result<DetectorSet, Detector
     })
 }
 
-fn prepare(choice: &DetectorChoice<'_>) -> Result<Prepared, DetectorProblem> {
+fn built_in(name: &str) -> Option<&'static BuiltIn> {
+    built_ins().iter().find(|built_in| built_in.name == name)
+}
+
+fn prepare(choice: &DetectorChoice<'_>) -> Result<Vec<Prepared>, DetectorProblem> {
     match *choice {
-        DetectorChoice::BuiltIn(name) => built_ins()
-            .iter()
-            .find(|built_in| built_in.name == name)
-            .ok_or(DetectorProblem::Unknown)
-            .and_then(prepare_built_in),
+        DetectorChoice::BuiltIn(name) => {
+            let built_in = built_in(name).ok_or(DetectorProblem::Unknown)?;
+            let forms = built_in.forms.iter();
+            forms.map(|form| prepare_form(built_in, form)).collect()
+        }
         DetectorChoice::Pattern {
             name,
             regex,
             token,
             max_len,
-        } => prepare_pattern(name, regex, token, max_len),
+        } => prepare_pattern(name, regex, token, max_len).map(|prepared| vec![prepared]),
     }
 }
 
-fn prepare_built_in(built_in: &BuiltIn) -> Result<Prepared, DetectorProblem> {
+fn prepare_form(built_in: &BuiltIn, form: &Form) -> Result<Prepared, DetectorProblem> {
     let detector = Detector {
         name: built_in.name.clone(),
         token: built_in.token.clone(),
-        lead: built_in.lead.as_ref().map(lead).transpose()?,
-        left: built_in.left,
-        right: built_in.right,
-        min_len: built_in.min_length,
-        max_len: built_in.max_length,
-        overlong: built_in.overlong,
-        validator: built_in.validator,
+        lead: form.lead.as_ref().map(lead).transpose()?,
+        left: form.left,
+        right: form.right,
+        min_len: form.min_length,
+        max_len: form.max_length,
+        overlong: form.overlong,
+        validator: form.validator,
     };
-    let pattern = parse(&built_in.pattern)?;
+    let pattern = parse(&form.pattern)?;
     Ok(Prepared { detector, pattern })
 }
 

@@ -11,6 +11,6 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use catalogue::{BuiltIn, BuiltInLead, Example, built_in_names, built_ins};
+pub use catalogue::{BuiltIn, BuiltInLead, Example, Form, built_in_names, built_ins};
 pub use detectors::{DetectorChoice, DetectorProblem, DetectorsError, MAX_DETECTORS, detectors};
 pub use expression::{ExpressionError, MAX_EXPRESSION_STATES, expression};

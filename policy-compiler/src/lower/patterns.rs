@@ -17,7 +17,7 @@ use crate::syntax::{Detect, Pattern, Text, suggest};
 pub(super) struct Patterns {
     /// The text of each expression; its index is its id.
     expressions: Vec<(String, Option<Automaton>)>,
-    /// The detectors; the index of each is its bit.
+    /// The detectors, in the order of their bits.
     detectors: Vec<Wanted>,
 }
 
@@ -99,7 +99,7 @@ impl Patterns {
         ExpressionId(u16::try_from(index).unwrap_or(u16::MAX))
     }
 
-    /// The bit of a detector; 0 if there is no such detector, with the reason among the diagnostics.
+    /// The bits of a detector, one for each way of writing; 0 if there is no such detector, with the reason among the diagnostics.
     pub(super) fn detector(&mut self, detect: &Spanned<Detect>, out: &mut Diagnostics) -> u64 {
         let wanted = Wanted {
             detect: detect.value.clone(),
@@ -114,8 +114,11 @@ impl Patterns {
             .iter()
             .position(|known| known.name() == wanted.name());
         let index = known.unwrap_or_else(|| {
-            if self.detectors.len() == MAX_DETECTORS {
-                let message = format!("a bundle holds at most {MAX_DETECTORS} detectors");
+            let entries = self.entries(self.detectors.len());
+            if entries <= MAX_DETECTORS && entries + wanted.choice().entries() > MAX_DETECTORS {
+                let message = format!(
+                    "a bundle holds at most {MAX_DETECTORS} detectors; some of the catalogue count as two or three"
+                );
                 out.push(
                     Diagnostic::new(Code::TooMany, wanted.span, message)
                         .help("merge patterns with `|`, or split the policy"),
@@ -124,10 +127,15 @@ impl Patterns {
             self.detectors.push(wanted);
             self.detectors.len() - 1
         });
-        u32::try_from(index)
-            .ok()
-            .and_then(|index| 1u64.checked_shl(index))
-            .unwrap_or(0)
+        let bits = self.entries(index)..self.entries(index + 1);
+        bits.filter_map(|bit| 1u64.checked_shl(u32::try_from(bit).ok()?))
+            .fold(0, |all, bit| all | bit)
+    }
+
+    /// How many entries of the set the first `count` detectors stand for.
+    fn entries(&self, count: usize) -> usize {
+        let first = self.detectors.iter().take(count);
+        first.map(|wanted| wanted.choice().entries()).sum()
     }
 
     fn refusal(&self, wanted: &Wanted) -> Option<Diagnostic> {

@@ -173,7 +173,8 @@ proptest! {
         static REFERENCE: OnceLock<Reference> = OnceLock::new();
         let detectors = built_in_detectors_once();
         let reference = REFERENCE.get_or_init(|| {
-            let patterns: Vec<_> = built_ins().iter().map(|built_in| built_in.pattern.as_str()).collect();
+            let forms = built_ins().iter().flat_map(|built_in| &built_in.forms);
+            let patterns: Vec<_> = forms.map(|form| form.pattern.as_str()).collect();
             Reference::new(detectors.set(), &patterns)
         });
         prop_assert_eq!(whole_spans(&scan(detectors, &text)), reference.scan(&text));

@@ -81,13 +81,11 @@ fn fields(paths: &[&str], action: MaskAction) -> MaskRule {
 }
 
 fn detect(names: &[&str], within: &[&str], action: MaskAction) -> MaskRule {
-    let detectors = names.iter().fold(0, |all, name| all | 1 << detector(name));
+    let detectors = names
+        .iter()
+        .fold(0, |all, name| all | all_detectors().set().named(name));
     let within = within.iter().map(|text| path(text)).collect();
     rule(MaskTarget::Detect { detectors, within }, action)
-}
-
-fn detector(name: &str) -> usize {
-    built_in_names().position(|known| known == name).unwrap()
 }
 
 thread_local! {
