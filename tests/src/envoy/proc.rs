@@ -19,7 +19,7 @@ pub(super) fn usage(pid: u32) -> io::Result<Usage> {
     for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
         match fs::read_to_string(thread?.path().join("schedstat")) {
             Ok(schedstat) => nanoseconds += number(schedstat.split_whitespace().next())?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if has_ended(&error) => {}
             Err(error) => return Err(error),
         }
     }
@@ -30,6 +30,12 @@ pub(super) fn usage(pid: u32) -> io::Result<Usage> {
         cpu: Duration::from_nanos(nanoseconds),
         resident: kibibytes * 1024,
     })
+}
+
+/// Whether a file of a thread is gone with it: its name is (`ENOENT`), or, where the file was open
+/// already, what it told about (`ESRCH`, 3 on Linux).
+fn has_ended(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(3)
 }
 
 fn number(text: Option<&str>) -> io::Result<u64> {
@@ -50,6 +56,21 @@ mod tests {
             sum = (0..100_000).fold(sum, |sum, n| std::hint::black_box(sum ^ n));
         }
         assert!(before.resident > 100 * 1024);
+    }
+
+    #[test]
+    fn threads_that_end_while_they_are_counted_do_no_harm() {
+        let pid = std::process::id();
+        std::thread::scope(|scope| {
+            let comings_and_goings = scope.spawn(|| {
+                for _ in 0..500 {
+                    std::thread::spawn(|| {}).join().unwrap();
+                }
+            });
+            while !comings_and_goings.is_finished() {
+                usage(pid).unwrap();
+            }
+        });
     }
 
     #[test]
