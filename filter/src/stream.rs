@@ -66,7 +66,6 @@ pub(crate) struct Stream {
     request: Side,
     response: Side,
     answered: Answered,
-    began: bool,
     response_began: bool,
     logged: bool,
     /// The last time that the proxy told.
@@ -80,7 +79,6 @@ impl Stream {
             request: Side::default(),
             response: Side::default(),
             answered: Answered::No,
-            began: false,
             response_began: false,
             logged: false,
             clock: Timestamp::default(),
@@ -90,7 +88,6 @@ impl Stream {
     // === Events ===
 
     pub(crate) fn request_headers(&mut self, plugin: &mut Plugin, end_of_stream: bool) -> Action {
-        self.began = true;
         self.on(plugin, Message::Request, |stream, plugin| {
             let now = stream.now()?;
             let headers = host::headers(Map::Request)?;
@@ -200,7 +197,7 @@ impl Stream {
         let now = self.now().unwrap_or(self.clock);
         let record = self
             .exchange
-            .log(&mut plugin.vm, &log_facts(self.began), now);
+            .log(&mut plugin.vm, &log_facts(&self.exchange), now);
         if let Err(status) = host::set_property(AUDIT, &record) {
             host::log(
                 Level::Error,
@@ -388,17 +385,17 @@ fn is_local_reply() -> bool {
     )
 }
 
-fn log_facts(began: bool) -> LogFacts {
+/// A property costs Envoy about as much as a kilobyte of masking, so what the exchange knows as well
+/// is not asked for.
+fn log_facts(exchange: &Exchange) -> LogFacts {
+    let began = exchange.is_begun();
+    let unless = |known: bool, path| if known { None } else { number(path) };
     let words = |path| {
         host::property(path)
             .ok()
             .flatten()
             .filter(|v| !v.is_empty())
             .map(text)
-    };
-    let number = |path| {
-        let value = host::property(path).ok().flatten()?;
-        Some(u64::from_le_bytes(*value.first_chunk()?))
     };
     LogFacts {
         source_address: words("source\0address"),
@@ -407,8 +404,8 @@ fn log_facts(began: bool) -> LogFacts {
         response_code: number("response\0code").and_then(|code| u16::try_from(code).ok()),
         response_code_details: words("response\0code_details"),
         response_flags: number("response\0flags"),
-        duration: number("request\0duration"),
-        request_size: number("request\0size"),
+        duration: unless(began, "request\0duration"),
+        request_size: unless(exchange.has_whole_request(), "request\0size"),
         response_size: number("response\0size"),
         request_headers: if began {
             None
@@ -416,6 +413,11 @@ fn log_facts(began: bool) -> LogFacts {
             host::headers(Map::Request).ok()
         },
     }
+}
+
+fn number(path: &str) -> Option<u64> {
+    let value = host::property(path).ok().flatten()?;
+    Some(u64::from_le_bytes(*value.first_chunk()?))
 }
 
 fn text(bytes: Vec<u8>) -> String {

@@ -89,9 +89,9 @@ pub struct LogFacts {
     pub response_code_details: Option<String>,
     /// `response.flags`, the bit set.
     pub response_flags: Option<u64>,
-    /// `request.duration`, in nanoseconds.
+    /// `request.duration`, in nanoseconds, where the exchange never began and has no start of its own.
     pub duration: Option<u64>,
-    /// `request.size`, bytes of the body that came in.
+    /// `request.size`, bytes of the body that came in, where not all of it has been shown.
     pub request_size: Option<u64>,
     /// `response.size`, bytes of the body that went out.
     pub response_size: Option<u64>,
@@ -170,6 +170,18 @@ impl Exchange {
     #[must_use]
     pub fn id(&self) -> ExchangeId {
         self.id
+    }
+
+    /// Whether the request headers have been shown.
+    #[must_use]
+    pub fn is_begun(&self) -> bool {
+        self.draft.is_begun()
+    }
+
+    /// Whether all of the request has been shown.
+    #[must_use]
+    pub fn has_whole_request(&self) -> bool {
+        self.request.is_complete()
     }
 
     /// Whether [`Exchange::response_body`] wants to see the chunks. Where it does not, they may be

@@ -77,6 +77,10 @@ pub(super) struct RequestSide {
 }
 
 impl RequestSide {
+    pub(super) fn is_complete(&self) -> bool {
+        self.complete
+    }
+
     pub(super) fn summary(&self) -> BodySummary {
         let digest =
             (self.complete && self.length > 0).then(|| self.hash.clone().finalize().into());
