@@ -210,11 +210,15 @@ fn essence(record: &Value) -> Vec<(&'static str, String)> {
         text("/unmapped/tracegate/connection"),
         supplier.map_or(String::new(), |name| format!(", run by {name}")),
     );
+    // What is refused for its token is refused before any rule; the record calls that `authn`.
+    let by = match text("/firewall_rule/name") {
+        "authn" => "the check of the token".to_owned(),
+        rule => format!("the rule {rule}"),
+    };
     let decided = format!(
-        "{} ({}) by {}; policy {} revision {}",
+        "{} ({}) by {by}; policy {} revision {}",
         text("/action"),
         text("/disposition"),
-        text("/firewall_rule/name"),
         text("/policy/name"),
         text("/policy/version"),
     );
