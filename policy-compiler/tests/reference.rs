@@ -2,7 +2,11 @@
 //!
 //! `UPDATE_DOCS=1 cargo test -p policy-compiler --test reference` writes it anew.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::path::Path;
 
@@ -29,6 +33,24 @@ fn the_example_on_the_page_compiles_without_a_finding() {
     let (example, _) = rest.split_once("```").unwrap();
     let compiled = compile(example, "docs/policy.md", &Options::default()).unwrap();
     assert!(compiled.warnings.is_empty(), "{}", compiled.warnings);
+}
+
+#[test]
+fn every_mask_on_the_page_compiles_without_a_finding() {
+    let frame = "apiVersion: tracegate.dev/v1alpha1\nkind: TracePolicy\n\
+        metadata: {name: page, revision: 1}\nspec:\n  connections:\n  - name: api\n    \
+        hosts: [api.example]\n    allowMissing: true\n    \
+        rules: [{name: ok, action: ALLOW, to: [{operation: {paths: [\"/\"]}}]}]\n";
+    let page = reference();
+    let masks = page.split("```yaml\nmask:\n").skip(1);
+    for mask in masks {
+        let (mask, _) = mask.split_once("```").unwrap();
+        let mask: String = mask.lines().map(|line| format!("    {line}\n")).collect();
+        let policy = format!("{frame}    mask:\n{mask}");
+        let compiled = compile(&policy, "docs/policy.md", &Options::default());
+        let compiled = compiled.unwrap_or_else(|error| panic!("{error}\n{policy}"));
+        assert!(compiled.warnings.is_empty(), "{}", compiled.warnings);
+    }
 }
 
 #[test]

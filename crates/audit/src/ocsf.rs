@@ -321,6 +321,7 @@ const fn action_key(action: MaskAction) -> Key {
     match action {
         MaskAction::Drop => key!("drop"),
         MaskAction::Hash => key!("hash"),
+        MaskAction::Nullify => key!("nullify"),
         MaskAction::Partial => key!("partial"),
         MaskAction::Redact => key!("redact"),
     }

@@ -193,6 +193,8 @@ pub enum MaskAction {
     Drop,
     /// An HMAC stands in its place.
     Hash,
+    /// `null` stands in its place.
+    Nullify,
     /// Some of its characters were kept.
     Partial,
     /// A fixed text stands in its place.
@@ -201,7 +203,13 @@ pub enum MaskAction {
 
 impl MaskAction {
     /// Every action, in the order of their names.
-    pub const ALL: [Self; 4] = [Self::Drop, Self::Hash, Self::Partial, Self::Redact];
+    pub const ALL: [Self; 5] = [
+        Self::Drop,
+        Self::Hash,
+        Self::Nullify,
+        Self::Partial,
+        Self::Redact,
+    ];
 }
 
 /// When an exchange happened. Milliseconds, as OCSF has them.

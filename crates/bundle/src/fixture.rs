@@ -92,23 +92,21 @@ fn rule() -> Rule {
 }
 
 fn masks() -> Vec<MaskRule> {
+    let fields = MaskTarget::Fields(vec![path()]);
+    let detect = MaskTarget::Detect {
+        detectors: 1,
+        within: vec![path()],
+    };
+    let ends = MaskAction::Partial {
+        keep_first: 0,
+        keep_last: 4,
+    };
     vec![
         MaskRule {
-            target: MaskTarget::Fields(vec![path()]),
-            action: MaskAction::Redact(Some("[HIDDEN]".to_owned())),
-            unless: Vec::new(),
+            keep_type: true,
+            ..MaskRule::new(fields, MaskAction::Redact(Some("[HIDDEN]".to_owned())))
         },
-        MaskRule {
-            target: MaskTarget::Detect {
-                detectors: 1,
-                within: vec![path()],
-            },
-            action: MaskAction::Partial {
-                keep_first: 0,
-                keep_last: 4,
-            },
-            unless: Vec::new(),
-        },
+        MaskRule::new(detect, ends),
     ]
 }
 

@@ -177,11 +177,15 @@ impl Bundle {
                     return Err(LoadError::Dangling("detector"));
                 }
                 holds(
-                    mask.action != MaskAction::Drop,
-                    "a detector whose matches are dropped; only fields can be",
+                    !mask.action.leaves_no_text(),
+                    "a detector whose matches leave no text; only fields can",
                 )?;
             }
         }
+        holds(
+            !(mask.keep_type && mask.action.leaves_no_text()),
+            "a mask rule that keeps the type of what it removes",
+        )?;
         if let MaskAction::Redact(Some(text)) = &mask.action {
             holds(is_replacement(text), "a replacement that needs an escape")?;
         }

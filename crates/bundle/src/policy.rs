@@ -402,11 +402,24 @@ pub struct MaskRule {
     pub target: MaskTarget,
     /// How.
     pub action: MaskAction,
+    /// What takes the place of a whole value has its type: 0, `false`, `{}`, `[]`; `null` stays.
+    pub keep_type: bool,
     /// Callers for whom all of these hold see the original. Empty: nobody does.
     pub unless: Vec<Condition>,
 }
 
 impl MaskRule {
+    /// A rule for every caller, without options.
+    #[must_use]
+    pub fn new(target: MaskTarget, action: MaskAction) -> Self {
+        Self {
+            target,
+            action,
+            keep_type: false,
+            unless: Vec::new(),
+        }
+    }
+
     /// What it depends on whether the rule holds for a caller. Without conditions it holds for all.
     pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
         self.unless.iter()
@@ -446,6 +459,16 @@ pub enum MaskAction {
     Hash,
     /// Remove the member or element.
     Drop,
+    /// Put `null` in its place.
+    Nullify,
+}
+
+impl MaskAction {
+    /// Whether it acts on whole values only, since nothing that could stand in a text remains.
+    #[must_use]
+    pub fn leaves_no_text(&self) -> bool {
+        matches!(self, Self::Drop | Self::Nullify)
+    }
 }
 
 /// A JSON path of the streamable subset of RFC 9535, split into steps.

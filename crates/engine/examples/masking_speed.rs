@@ -149,22 +149,18 @@ fn paths() -> Vec<MaskRule> {
             vec![named(true, "metadata"), named(false, "user")],
         ),
     ];
-    vec![MaskRule {
-        target: MaskTarget::Fields(paths),
-        action: MaskAction::Redact(None),
-        unless: Vec::new(),
-    }]
+    vec![MaskRule::new(
+        MaskTarget::Fields(paths),
+        MaskAction::Redact(None),
+    )]
 }
 
 fn detectors_in(detectors: u64, within: &[Path]) -> MaskRule {
-    MaskRule {
-        target: MaskTarget::Detect {
-            detectors,
-            within: within.to_vec(),
-        },
-        action: MaskAction::Redact(None),
-        unless: Vec::new(),
-    }
+    let target = MaskTarget::Detect {
+        detectors,
+        within: within.to_vec(),
+    };
+    MaskRule::new(target, MaskAction::Redact(None))
 }
 
 /// Prose with line breaks, quotes and code, and now and then something to hide.

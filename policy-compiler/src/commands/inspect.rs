@@ -168,7 +168,9 @@ fn mask(rule: &MaskRule, detectors: &[Detector]) -> String {
         } => format!("keep first {keep_first} and last {keep_last}"),
         MaskAction::Hash => "hash".to_owned(),
         MaskAction::Drop => "drop".to_owned(),
+        MaskAction::Nullify => "null".to_owned(),
     };
+    let keep_type = if rule.keep_type { ", type kept" } else { "" };
     let exemption = if rule.unless.is_empty() { "" } else { ", with exemptions" };
-    format!("{target}: {action}{exemption}")
+    format!("{target}: {action}{keep_type}{exemption}")
 }

@@ -143,7 +143,7 @@ codes! {
     DetectorName = "TG0405", Error;
     /// A replacement text that would need an escape somewhere.
     Replacement = "TG0406", Error;
-    /// `drop` on a detector.
+    /// `drop` or `nullify` on a detector.
     DropDetector = "TG0407", Error;
     /// `unless` depends on the request body.
     UnlessBody = "TG0408", Error;

@@ -27,9 +27,18 @@ pub(super) fn mask(
         }
     }
     let unless = conditions(&rule.unless, patterns, out);
+    let action = action(&rule.with.value);
+    if rule.keep_type.value && action.leaves_no_text() {
+        let message = "what is removed has no type to keep";
+        out.push(
+            Diagnostic::new(Code::FieldConflict, rule.keep_type.span, message)
+                .help("delete `keepType`, or use `with: redact`"),
+        );
+    }
     Some(MaskRule {
         target: target?,
-        action: action(&rule.with.value),
+        action,
+        keep_type: rule.keep_type.value,
         unless,
     })
 }
@@ -51,8 +60,16 @@ fn target(
             paths(fields, out).map(MaskTarget::Fields)
         }
         (None, Some(detect)) => {
-            if rule.with.value == MaskAction::Drop {
-                let message = "what a detector finds cannot be dropped, only whole fields can";
+            let message = match rule.with.value {
+                MaskAction::Drop => {
+                    Some("what a detector finds cannot be dropped, only whole fields can")
+                }
+                MaskAction::Nullify => {
+                    Some("what a detector finds cannot become `null`, only whole fields can")
+                }
+                _ => None,
+            };
+            if let Some(message) = message {
                 out.push(
                     Diagnostic::new(Code::DropDetector, rule.with.span, message)
                         .help("use `with: {redact: \"[REDACTED]\"}`, or `fields` with the paths"),
@@ -134,5 +151,6 @@ fn action(action: &MaskAction) -> policy::MaskAction {
         },
         MaskAction::Hash => policy::MaskAction::Hash,
         MaskAction::Drop => policy::MaskAction::Drop,
+        MaskAction::Nullify => policy::MaskAction::Nullify,
     }
 }

@@ -23,6 +23,9 @@ mapping! {
         either within: Option<Spanned<List<Path>>> = "in";
         /// How it is hidden.
         default("redact") with: Spanned<MaskAction> = "with";
+        /// Whether a hidden value keeps its type: numbers become `0`, booleans `false`, objects `{}`,
+        /// lists `[]`, and `null` stays. Strings are hidden as `with` says.
+        default("false") keep_type: Spanned<bool> = "keepType";
         /// Callers for whom all of these hold see the original. The key cannot be `request.body`.
         list unless: List<Condition> = "unless";
     }
@@ -110,6 +113,7 @@ pub(crate) enum MaskAction {
     Partial { keep_first: u8, keep_last: u8 },
     Hash,
     Drop,
+    Nullify,
 }
 
 /// The forms of `with` that are one word.
@@ -117,12 +121,13 @@ const WORDS: &[(&str, MaskAction)] = &[
     ("redact", MaskAction::Redact(None)),
     ("hash", MaskAction::Hash),
     ("drop", MaskAction::Drop),
+    ("nullify", MaskAction::Nullify),
 ];
 
 impl Decode for MaskAction {
     fn shape() -> Shape {
         Shape {
-            words: "`redact`, `{redact: text}`, `{partial: …}`, `hash` or, for fields, `drop`"
+            words: "`redact`, `{redact: text}`, `{partial: …}`, `hash` or, for fields, `drop` or `nullify`"
                 .to_owned(),
             mappings: vec![ActionMapping::MAPPING],
         }
@@ -138,6 +143,14 @@ impl Decode for MaskAction {
                 );
                 None
             }
+            Value::Scalar(scalar) if is_null(&scalar.text) => {
+                let message = "`null` means nothing at all in YAML, and is no action";
+                out.push(
+                    Diagnostic::new(Code::InvalidValue, node.span, message)
+                        .help("write `with: nullify` to put a JSON `null` in place of a value"),
+                );
+                None
+            }
             Value::Scalar(_) => choice(node, WORDS, out),
             Value::Mapping(_) => action(node, out),
             Value::Sequence(_) => {
@@ -146,6 +159,11 @@ impl Decode for MaskAction {
             }
         }
     }
+}
+
+/// Whether a reader of YAML takes the word for nothing, or a person might mean that.
+fn is_null(text: &str) -> bool {
+    text == "~" || text.eq_ignore_ascii_case("null")
 }
 
 fn action(node: &Node, out: &mut Diagnostics) -> Option<MaskAction> {

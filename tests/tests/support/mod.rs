@@ -139,11 +139,10 @@ fn connection() -> Connection {
                 ..rule("callers", Action::Allow)
             },
         ],
-        masks: vec![MaskRule {
-            target: MaskTarget::Fields(vec![path("secret")]),
-            action: MaskAction::Redact(None),
-            unless: Vec::new(),
-        }],
+        masks: vec![MaskRule::new(
+            MaskTarget::Fields(vec![path("secret")]),
+            MaskAction::Redact(None),
+        )],
     }
 }
 

@@ -169,6 +169,24 @@ fn a_replacement_that_could_break_out_of_a_json_string_is_refused() {
 }
 
 #[test]
+fn what_a_detector_finds_is_replaced_by_text() {
+    for action in [MaskAction::Drop, MaskAction::Nullify] {
+        let check = after(|bundle| bundle.connections[0].masks[1].action = action);
+        let refused = "a detector whose matches leave no text; only fields can";
+        assert_eq!(check, Err(LoadError::Invalid(refused)));
+    }
+}
+
+#[test]
+fn what_is_removed_has_no_type_to_keep() {
+    for action in [MaskAction::Drop, MaskAction::Nullify] {
+        let check = after(|bundle| bundle.connections[0].masks[0].action = action);
+        let refused = "a mask rule that keeps the type of what it removes";
+        assert_eq!(check, Err(LoadError::Invalid(refused)));
+    }
+}
+
+#[test]
 fn automata_may_not_fill_the_memory_together() {
     let count = MAX_EXPRESSIONS;
     let fits = after(|bundle| bundle.expressions = vec![automaton(); count]);

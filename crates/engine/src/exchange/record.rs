@@ -286,6 +286,7 @@ fn entry(entry: &ReportEntry) -> audit::Masked<'_> {
         action: match entry.action {
             ActionKind::Drop => MaskAction::Drop,
             ActionKind::Hash => MaskAction::Hash,
+            ActionKind::Nullify => MaskAction::Nullify,
             ActionKind::Partial => MaskAction::Partial,
             ActionKind::Redact => MaskAction::Redact,
         },

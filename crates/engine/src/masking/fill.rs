@@ -3,11 +3,69 @@
 //! A fill takes the hidden characters in as they come and writes their substitute, as text: who puts it
 //! in its place escapes it as the place demands.
 
-use hmac::{Hmac, Mac as _};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-/// HMAC-SHA-256 (RFC 2104) under the hash key of the deployment.
-pub(super) type KeyedHash = Hmac<Sha256>;
+/// The hash key of the deployment, ready for HMAC-SHA-256 (RFC 2104).
+#[derive(Clone)]
+pub(super) struct HashKey {
+    keyed: Hmac<Sha256>,
+    /// Names the key, so that nobody joins hashes of two keys: the first bytes of the HMAC of a fixed
+    /// text. What is hashed otherwise has a zero byte in it.
+    id: [u8; 4],
+}
+
+impl HashKey {
+    pub(super) fn new(key: &[u8]) -> Option<Self> {
+        let keyed = Hmac::new_from_slice(key).ok()?;
+        let mut named: Hmac<Sha256> = Clone::clone(&keyed);
+        named.update(b"tracegate hash key id");
+        let id = *named.finalize().into_bytes().first_chunk()?;
+        Some(Self { keyed, id })
+    }
+
+    /// Begins the hash of a value that a detector of that name found.
+    pub(super) fn hash(&self, what: &str) -> Hash {
+        let mut keyed = self.keyed.clone();
+        keyed.update(what.as_bytes());
+        keyed.update(&[0]);
+        Hash { keyed, id: self.id }
+    }
+}
+
+impl std::fmt::Debug for HashKey {
+    /// Shows nothing of the key.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HashKey").finish_non_exhaustive()
+    }
+}
+
+/// The hash of a value, in the making.
+pub(super) struct Hash {
+    keyed: Hmac<Sha256>,
+    id: [u8; 4],
+}
+
+impl Hash {
+    pub(super) fn update(&mut self, hidden: &[u8]) {
+        self.keyed.update(hidden);
+    }
+
+    /// `hmac:`, the name of the key, `:`, the first 128 bits.
+    fn finish(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"hmac:");
+        out.extend(self.id.iter().flat_map(|&byte| hex(byte)));
+        out.push(b':');
+        let digest = self.keyed.finalize().into_bytes();
+        out.extend(digest.iter().take(16).flat_map(|&byte| hex(byte)));
+    }
+}
+
+impl std::fmt::Debug for Hash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hash").finish_non_exhaustive()
+    }
+}
 
 /// A substitute in the making.
 #[derive(Debug)]
@@ -17,7 +75,7 @@ pub(super) enum Fill {
     /// A part of the characters.
     Partial(Partial),
     /// The hash of the characters.
-    Hash(Box<KeyedHash>),
+    Hash(Box<Hash>),
 }
 
 impl Fill {
@@ -35,12 +93,7 @@ impl Fill {
         match self {
             Self::Written => {}
             Self::Partial(partial) => partial.finish(out),
-            Self::Hash(hash) => {
-                out.extend_from_slice(b"hmac:");
-                for byte in hash.finalize().into_bytes().iter().take(16) {
-                    out.extend_from_slice(&hex(*byte));
-                }
-            }
+            Self::Hash(hash) => hash.finish(out),
         }
     }
 }

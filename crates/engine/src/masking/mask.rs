@@ -80,10 +80,18 @@ struct Levels {
 struct Swallow {
     /// Containers open in it.
     depth: usize,
-    /// Its substitute; without one it leaves nothing.
-    fill: Option<Fill>,
-    /// Whether it is a container: its hash is that of its bytes as they came.
-    raw: bool,
+    substitute: Substitute,
+}
+
+/// What stands in place of a value that is skipped.
+#[derive(Debug)]
+enum Substitute {
+    /// Nothing, or something that stands there already.
+    Settled,
+    /// A string made of the characters of the value, which is a string.
+    OfText(Fill),
+    /// A string made of the bytes of the value, as they came.
+    OfBytes(Fill),
 }
 
 impl BodyMasker {

@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use hmac::{KeyInit as _, Mac as _};
 use tracegate_bundle::policy::{MaskAction, MaskRule, MaskTarget};
 
 use super::detect::Detectors;
-use super::fill::{Fill, KeyedHash, Partial};
+use super::fill::{Fill, HashKey, Partial};
+use super::json::Container;
 use super::paths::{Cursor, PathSet, Reach};
 use super::report::ActionKind;
 
@@ -25,7 +25,7 @@ pub struct Plan {
     /// The rule of each path.
     path_rules: Vec<usize>,
     pub(super) detectors: Rc<Detectors>,
-    hash: Option<KeyedHash>,
+    hash: Option<HashKey>,
 }
 
 #[derive(Debug)]
@@ -35,6 +35,7 @@ struct Rule {
     /// A rule on text that has no paths.
     everywhere: bool,
     action: MaskAction,
+    keep_type: bool,
 }
 
 /// Why mask rules cannot be run.
@@ -83,8 +84,52 @@ pub(super) struct Hiding<'p> {
     /// The name of the detector, or [`FIELD`].
     pub(super) what: &'p str,
     action: &'p MaskAction,
+    keep_type: bool,
     text: &'p str,
-    hash: Option<&'p KeyedHash>,
+    hash: Option<&'p HashKey>,
+}
+
+/// The types of JSON values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Type {
+    String,
+    Number,
+    Boolean,
+    Null,
+    Object,
+    Array,
+}
+
+impl Type {
+    /// The type of a number or literal.
+    pub(super) fn of_scalar(text: &[u8]) -> Self {
+        match text.first() {
+            Some(b't' | b'f') => Self::Boolean,
+            Some(b'n') => Self::Null,
+            _ => Self::Number,
+        }
+    }
+
+    /// The value of this type that says nothing; a string has none.
+    fn blank(self) -> Option<&'static [u8]> {
+        match self {
+            Self::String => None,
+            Self::Number => Some(b"0"),
+            Self::Boolean => Some(b"false"),
+            Self::Null => Some(b"null"),
+            Self::Object => Some(b"{}"),
+            Self::Array => Some(b"[]"),
+        }
+    }
+}
+
+impl From<Container> for Type {
+    fn from(container: Container) -> Self {
+        match container {
+            Container::Object => Self::Object,
+            Container::Array => Self::Array,
+        }
+    }
 }
 
 impl Plan {
@@ -101,7 +146,7 @@ impl Plan {
         if rules.len() > MAX_RULES {
             return Err(PlanError::TooManyRules);
         }
-        let hash = hash_key.and_then(|key| KeyedHash::new_from_slice(&key).ok());
+        let hash = hash_key.and_then(|key| HashKey::new(&key));
         if hash.is_none() && rules.iter().any(|rule| rule.action == MaskAction::Hash) {
             return Err(PlanError::HashKeyMissing);
         }
@@ -225,6 +270,7 @@ impl Plan {
         Hiding {
             what,
             action,
+            keep_type: rule.is_some_and(|rule| rule.keep_type),
             text,
             hash: self.hash.as_ref(),
         }
@@ -241,6 +287,7 @@ impl Rule {
             detectors,
             everywhere,
             action: rule.action.clone(),
+            keep_type: rule.keep_type,
         }
     }
 }
@@ -252,6 +299,7 @@ impl Hiding<'_> {
             MaskAction::Partial { .. } => ActionKind::Partial,
             MaskAction::Hash => ActionKind::Hash,
             MaskAction::Drop => ActionKind::Drop,
+            MaskAction::Nullify => ActionKind::Nullify,
         }
     }
 
@@ -265,6 +313,15 @@ impl Hiding<'_> {
         *self.action == MaskAction::Hash
     }
 
+    /// The value that stands in place of a whole value of that type, where it is none of text.
+    pub(super) fn blank(self, of: Type) -> Option<&'static [u8]> {
+        match (self.action, self.keep_type) {
+            (MaskAction::Nullify, _) => Some(b"null"),
+            (_, true) => of.blank(),
+            (_, false) => None,
+        }
+    }
+
     /// Begins the substitute.
     pub(super) fn fill(self, out: &mut Vec<u8>) -> Fill {
         match (self.action, self.hash) {
@@ -275,13 +332,8 @@ impl Hiding<'_> {
                 },
                 _,
             ) => Fill::Partial(Partial::new(*keep_first, *keep_last)),
-            (MaskAction::Hash, Some(keyed)) => {
-                let mut hash = keyed.clone();
-                // A card number found in text and one in a field are different things to join on.
-                hash.update(self.what.as_bytes());
-                hash.update(&[0]);
-                Fill::Hash(Box::new(hash))
-            }
+            // A card number found in text and one in a field are different things to join on.
+            (MaskAction::Hash, Some(key)) => Fill::Hash(Box::new(key.hash(self.what))),
             (MaskAction::Drop, _) => Fill::Written,
             _ => self.redaction(out),
         }

@@ -51,6 +51,8 @@ pub enum ActionKind {
     Hash,
     /// Removed.
     Drop,
+    /// Replaced by `null`.
+    Nullify,
 }
 
 impl ActionKind {
@@ -62,6 +64,7 @@ impl ActionKind {
             Self::Partial => "partial",
             Self::Hash => "hash",
             Self::Drop => "drop",
+            Self::Nullify => "nullify",
         }
     }
 }

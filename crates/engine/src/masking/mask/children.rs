@@ -2,7 +2,7 @@
 
 use super::super::plan::{FIELD, Hiding, Scope};
 use super::super::report::ActionKind;
-use super::{Pass, Swallow};
+use super::{Pass, Substitute, Swallow};
 
 impl Pass<'_> {
     /// A value begins at `at`; settles what becomes of it if it is an element.
@@ -60,8 +60,7 @@ impl Pass<'_> {
         }
         self.state.swallow = Some(Swallow {
             depth: 0,
-            fill: None,
-            raw: false,
+            substitute: Substitute::Settled,
         });
     }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::super::plan::{Hiding, Plan, Scope};
+use super::super::plan::{Hiding, Plan, Scope, Type};
 use super::super::report::{Tally, Trail};
 use super::super::strand::{Splice, Strand};
 use super::super::tape::Reel;
@@ -46,7 +46,7 @@ impl<'a> Pass<'a> {
         if self.state.clean_names.contains(name, scope.detectors) {
             return;
         }
-        let Some(unique) = self.mask_whole(name, raw.start, scope) else {
+        let Some(unique) = self.mask_whole(name, Type::String, raw.start, scope) else {
             self.state.clean_names.insert(name, scope.detectors);
             return;
         };
@@ -59,23 +59,29 @@ impl<'a> Pass<'a> {
         self.reel.skip_to(raw.end);
     }
 
-    /// Masks a number; what it leaves is a string.
+    /// Masks a number; what it leaves is a string, or a number that says nothing.
     pub(super) fn mask_number(&mut self, text: &[u8], raw: Range<u64>, scope: Scope) {
-        if self.mask_whole(text, raw.start, scope).is_some() {
+        if self
+            .mask_whole(text, Type::Number, raw.start, scope)
+            .is_some()
+        {
             self.reel.put(b"\"");
             self.reel.skip_to(raw.end);
         }
     }
 
     /// Writes `text`, masked, behind an opening quote in place of what begins at `at`, and says
-    /// whether every substitute is unique. `None` if nothing was found.
-    fn mask_whole(&mut self, text: &[u8], at: u64, scope: Scope) -> Option<bool> {
+    /// whether every substitute is unique. `None` if nothing was found, or if another value, complete,
+    /// stands there now.
+    fn mask_whole(&mut self, text: &[u8], of: Type, at: u64, scope: Scope) -> Option<bool> {
         let (strand, plan, patch) = self.strand();
         let mut whole = Whole {
             patch,
             text,
+            of,
             at,
             written: None,
+            blank: None,
             unique: true,
         };
         strand.begin(scope, 0);
@@ -115,10 +121,13 @@ impl Splice for Patch<'_, '_> {
 struct Whole<'p, 'a> {
     patch: Patch<'p, 'a>,
     text: &'p [u8],
+    of: Type,
     /// Where the name or number begins.
     at: u64,
     /// How much of `text` is written, once anything is.
     written: Option<usize>,
+    /// What takes the place of the whole, if the first match says so.
+    blank: Option<&'static [u8]>,
     /// Whether every substitute is unique.
     unique: bool,
 }
@@ -135,6 +144,13 @@ impl Whole<'_, '_> {
     }
 
     fn finish(mut self) -> Option<bool> {
+        if let Some(blank) = self.blank {
+            let reel = self.patch.reel;
+            reel.pass_to(self.at);
+            reel.put(blank);
+            reel.skip_to(self.at + self.text.len() as u64);
+            return None;
+        }
         self.written?;
         self.write_to(self.text.len());
         Some(self.unique)
@@ -143,11 +159,17 @@ impl Whole<'_, '_> {
 
 impl Splice for Whole<'_, '_> {
     fn count(&mut self, hiding: Hiding<'_>) {
+        if self.written.is_none() {
+            self.blank = self.blank.or(hiding.blank(self.of));
+        }
         self.unique &= hiding.is_unique();
         self.patch.count(hiding);
     }
 
     fn hide(&mut self, pieces: impl Iterator<Item = Range<u64>>, substitute: &[u8]) {
+        if self.blank.is_some() {
+            return;
+        }
         let index = |place| usize::try_from(place).unwrap_or(usize::MAX);
         let mut substitute = Some(substitute);
         for piece in pieces {

@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use super::super::json::{Container, Sink};
+use super::super::plan::Type;
 use super::Pass;
-use super::whole::is_number;
 
 impl Sink for Pass<'_> {
-    fn open(&mut self, _: Container, at: u64) {
+    fn open(&mut self, container: Container, at: u64) {
         if let Some(swallow) = &mut self.state.swallow {
             swallow.depth += 1;
             return;
@@ -18,7 +18,7 @@ impl Sink for Pass<'_> {
             return;
         }
         if let Some(rule) = scope.field {
-            self.hide_container(rule, at);
+            self.hide_container(rule, container.into(), at);
             return;
         }
         self.state.cursor.open();
@@ -94,7 +94,7 @@ impl Sink for Pass<'_> {
             if self.state.swallow.is_none() {
                 if let Some(rule) = scope.field {
                     self.hide_scalar(rule, text, raw.clone());
-                } else if scope.detectors != 0 && is_number(text) {
+                } else if scope.detectors != 0 && Type::of_scalar(text) == Type::Number {
                     self.mask_number(text, raw.clone(), scope);
                 }
             }

@@ -4,11 +4,8 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::super::fill::Fill;
-use super::{Pass, Swallow};
-
-pub(super) fn is_number(text: &[u8]) -> bool {
-    !text.first().is_some_and(u8::is_ascii_lowercase)
-}
+use super::super::plan::Type;
+use super::{Pass, Substitute, Swallow};
 
 impl Pass<'_> {
     /// Writes a part of a substitute.
@@ -20,52 +17,58 @@ impl Pass<'_> {
         written
     }
 
-    /// Counts what `rule` hides at `at`, and writes the quote and the beginning of its substitute.
-    /// `opaque`: it has no characters that could be shown.
-    fn begin_substitute(&mut self, rule: usize, at: u64, opaque: bool) -> Fill {
+    /// Counts what `rule` hides at `at`, and writes its substitute: as a whole, or a quote and what
+    /// comes before the first character, in which case there is a fill.
+    fn begin_substitute(&mut self, rule: usize, of: Type, at: u64) -> Option<Fill> {
         let plan = Rc::clone(&self.state.plan);
         let hiding = plan.field(rule);
         self.count(hiding);
         self.reel.pass_to(at);
+        if let Some(blank) = hiding.blank(of) {
+            self.reel.put(blank);
+            return None;
+        }
         self.reel.put(b"\"");
-        self.substitute(|out| match opaque {
-            true => hiding.opaque_fill(out),
-            false => hiding.fill(out),
-        })
+        Some(self.substitute(|out| match of {
+            Type::String | Type::Number => hiding.fill(out),
+            _ => hiding.opaque_fill(out),
+        }))
     }
 
+    /// Hides the string that begins at `at`.
     pub(super) fn hide_string(&mut self, rule: usize, at: u64) {
-        let fill = self.begin_substitute(rule, at, false);
+        let fill = self.begin_substitute(rule, Type::String, at);
         self.state.swallow = Some(Swallow {
             depth: 0,
-            fill: Some(fill),
-            raw: false,
+            substitute: fill.map_or(Substitute::Settled, Substitute::OfText),
         });
     }
 
-    pub(super) fn hide_container(&mut self, rule: usize, at: u64) {
-        let fill = self.begin_substitute(rule, at, true);
+    /// Hides the container that opens at `at`.
+    pub(super) fn hide_container(&mut self, rule: usize, of: Type, at: u64) {
+        let fill = self.begin_substitute(rule, of, at);
         self.state.swallow = Some(Swallow {
             depth: 1,
-            fill: Some(fill),
-            raw: true,
+            substitute: fill.map_or(Substitute::Settled, Substitute::OfBytes),
         });
     }
 
+    /// Hides a number or literal.
     pub(super) fn hide_scalar(&mut self, rule: usize, text: &[u8], raw: Range<u64>) {
-        let mut fill = self.begin_substitute(rule, raw.start, !is_number(text));
-        self.substitute(|out| {
-            fill.feed(text, out);
-            fill.finish(out);
-        });
-        self.reel.put(b"\"");
+        if let Some(mut fill) = self.begin_substitute(rule, Type::of_scalar(text), raw.start) {
+            self.substitute(|out| {
+                fill.feed(text, out);
+                fill.finish(out);
+            });
+            self.reel.put(b"\"");
+        }
         self.reel.skip_to(raw.end);
     }
 
     /// More characters of a string that is swallowed.
     pub(super) fn swallow_text(&mut self, decoded: &[u8]) {
         if let Some(swallow) = &mut self.state.swallow
-            && let (0, Some(fill)) = (swallow.depth, &mut swallow.fill)
+            && let (0, Substitute::OfText(fill)) = (swallow.depth, &mut swallow.substitute)
         {
             self.state.substitute.clear();
             fill.feed(decoded, &mut self.state.substitute);
@@ -77,12 +80,9 @@ impl Pass<'_> {
     pub(super) fn swallow_to(&mut self, at: u64) {
         match &mut self.state.swallow {
             Some(Swallow {
-                fill: Some(Fill::Hash(hash)),
-                raw: true,
+                substitute: Substitute::OfBytes(Fill::Hash(hash)),
                 ..
-            }) => self
-                .reel
-                .read_to(at, |bytes| hmac::Mac::update(&mut **hash, bytes)),
+            }) => self.reel.read_to(at, |bytes| hash.update(bytes)),
             _ => self.reel.skip_to(at),
         }
     }
@@ -95,7 +95,11 @@ impl Pass<'_> {
         self.swallow_to(end);
         let swallow = self.state.swallow.take();
         self.state.member = None;
-        if let Some(fill) = swallow.and_then(|swallow| swallow.fill) {
+        if let Some(Swallow {
+            substitute: Substitute::OfText(fill) | Substitute::OfBytes(fill),
+            ..
+        }) = swallow
+        {
             self.substitute(|out| fill.finish(out));
             self.reel.put(b"\"");
         }

@@ -108,6 +108,65 @@ fn a_hash_is_keyed_stable_and_of_the_decoded_value() {
 }
 
 #[test]
+fn a_hash_names_its_key_so_that_nobody_joins_hashes_of_two_keys() {
+    let rules = [fields(&["$"], MaskAction::Hash)];
+    let under = |key: &[u8]| {
+        let plan = Rc::new(Plan::new(&rules, all_detectors(), Some(key.into())).unwrap());
+        let (result, out, _) = mask_chunks(&plan, u64::MAX, [&b"\"v\""[..]]);
+        assert_eq!(result, Ok(()));
+        out
+    };
+    assert_eq!(
+        under(b"old"),
+        format!("\"{}\"", hash_under(b"old", "field", b"v"))
+    );
+    let id = |out: &str| out.split(':').nth(1).unwrap().to_owned();
+    assert_ne!(id(&under(b"old")), id(&under(b"new")));
+}
+
+#[test]
+fn null_takes_the_place_of_any_value() {
+    let rules = [fields(&["$.s", "$[0]", "$[1]"], MaskAction::Nullify)];
+    for value in [
+        "\"x\"",
+        "\"\"",
+        "-1.5e3",
+        "true",
+        "null",
+        "[1,[2]]",
+        "{\"s\":{}}",
+    ] {
+        assert_eq!(
+            mask(&rules, &format!("{{\"r\":0, \"s\" : {value} , \"s\":1}}")),
+            "{\"r\":0, \"s\" : null , \"s\":null}"
+        );
+    }
+    assert_eq!(mask(&rules, "[1,\"a\"]"), "[null,null]");
+    assert_eq!(
+        mask(&[fields(&["$"], MaskAction::Nullify)], " [1] "),
+        " null "
+    );
+}
+
+#[test]
+fn a_hidden_value_can_keep_its_type() {
+    for (action, string) in [
+        (redact(), "\"[REDACTED]\"".to_owned()),
+        (partial(0, 1), "\"***t\"".to_owned()),
+        (MaskAction::Hash, format!("\"{}\"", hash("field", b"text"))),
+    ] {
+        let rules = [keeping_types(fields(&["$.*"], action))];
+        assert_eq!(
+            mask(
+                &rules,
+                r#"{"a":"text","b":-12.5e3,"c":true,"d":false,"e":null,"f":{"x":[1]},"g":[{"y":2}]}"#
+            ),
+            format!(r#"{{"a":{string},"b":0,"c":false,"d":false,"e":null,"f":{{}},"g":[]}}"#)
+        );
+    }
+}
+
+#[test]
 fn a_dropped_member_takes_its_comma_with_it() {
     let rules = [fields(&["$..d"], MaskAction::Drop)];
     for (body, expected) in [

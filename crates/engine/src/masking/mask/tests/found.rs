@@ -59,6 +59,19 @@ fn a_number_in_which_something_is_found_becomes_a_string() {
 }
 
 #[test]
+fn a_number_in_which_something_is_found_can_stay_a_number() {
+    let rules = [keeping_types(detect(&["credit-card"], &[], partial(0, 4)))];
+    assert_eq!(
+        mask(
+            &rules,
+            r#"{"pan":4111111111111111,"s":"4111111111111111","n":[4111111111111112]}"#
+        ),
+        r#"{"pan":0,"s":"************1111","n":[4111111111111112]}"#
+    );
+    assert_eq!(mask(&rules, "4111111111111111"), "0");
+}
+
+#[test]
 fn names_are_masked_too_and_stay_apart() {
     let body = r#"{"bob@example.com":1,"\u0062ob@example.com":2,"al@example.com":{"x":3}}"#;
     assert_eq!(

@@ -2,13 +2,13 @@
 
 use std::rc::Rc;
 
-use hmac::{KeyInit as _, Mac as _};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use policy_compiler::automata::{DetectorChoice, built_in_names, detectors};
+use sha2::Sha256;
 use tracegate_bundle::policy::{MaskAction, MaskRule, MaskTarget, Path, Selector, Step};
 
 use super::*;
 use crate::masking::detect::Detectors;
-use crate::masking::fill::KeyedHash;
 use crate::masking::{ActionKind, PlanError};
 
 mod fields;
@@ -68,16 +68,19 @@ fn partial(keep_first: u8, keep_last: u8) -> MaskAction {
 }
 
 fn rule(target: MaskTarget, action: MaskAction) -> MaskRule {
-    MaskRule {
-        target,
-        action,
-        unless: Vec::new(),
-    }
+    MaskRule::new(target, action)
 }
 
 fn fields(paths: &[&str], action: MaskAction) -> MaskRule {
     let paths = paths.iter().map(|text| path(text)).collect();
     rule(MaskTarget::Fields(paths), action)
+}
+
+fn keeping_types(rule: MaskRule) -> MaskRule {
+    MaskRule {
+        keep_type: true,
+        ..rule
+    }
 }
 
 fn detect(names: &[&str], within: &[&str], action: MaskAction) -> MaskRule {
@@ -104,13 +107,22 @@ fn plan(rules: &[MaskRule]) -> Rc<Plan> {
 }
 
 fn hash(what: &str, value: &[u8]) -> String {
-    let mut hash = KeyedHash::new_from_slice(KEY).unwrap();
-    hash.update(what.as_bytes());
-    hash.update(&[0]);
-    hash.update(value);
-    let digest = hash.finalize().into_bytes();
-    let hex = digest.iter().take(16).map(|byte| format!("{byte:02x}"));
-    format!("hmac:{}", hex.collect::<String>())
+    hash_under(KEY, what, value)
+}
+
+fn hash_under(key: &[u8], what: &str, value: &[u8]) -> String {
+    let hex = |text: &[u8], bytes: usize| {
+        let mut hash = Hmac::<Sha256>::new_from_slice(key).unwrap();
+        hash.update(text);
+        let digest = hash.finalize().into_bytes();
+        let digits = digest.iter().take(bytes).map(|byte| format!("{byte:02x}"));
+        digits.collect::<String>()
+    };
+    let id = hex(b"tracegate hash key id", 4);
+    format!(
+        "hmac:{id}:{}",
+        hex(&[what.as_bytes(), &[0], value].concat(), 16)
+    )
 }
 
 // === Masking ===

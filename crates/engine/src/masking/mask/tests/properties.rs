@@ -126,7 +126,11 @@ fn any_action() -> impl Strategy<Value = MaskAction> {
 
 /// Whole fields can be dropped too.
 fn any_field_action() -> impl Strategy<Value = MaskAction> {
-    prop_oneof![3 => any_action(), 1 => Just(MaskAction::Drop)]
+    prop_oneof![
+        6 => any_action(),
+        2 => Just(MaskAction::Drop),
+        1 => Just(MaskAction::Nullify),
+    ]
 }
 
 fn any_paths() -> impl Strategy<Value = Vec<&'static str>> {
@@ -152,11 +156,15 @@ fn any_rule() -> impl Strategy<Value = MaskRule> {
     let names: Vec<&'static str> = built_in_names().collect();
     let some = prop::collection::vec(prop::sample::select(names), 1..8);
     let within = prop_oneof![2 => Just(Vec::new()), 1 => any_paths()];
-    prop_oneof![
+    let rule = prop_oneof![
         (any_paths(), any_field_action()).prop_map(|(paths, action)| fields(&paths, action)),
         (some, within, any_action())
             .prop_map(|(names, within, action)| detect(&names, &within, action)),
-    ]
+    ];
+    (rule, any::<bool>()).prop_map(|(rule, keep_type)| MaskRule {
+        keep_type: keep_type && !rule.action.leaves_no_text(),
+        ..rule
+    })
 }
 
 fn cut<'a>(bytes: &'a [u8], cuts: &[prop::sample::Index]) -> Vec<&'a [u8]> {

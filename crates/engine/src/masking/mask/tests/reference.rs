@@ -124,6 +124,7 @@ impl Reference<'_> {
             MaskAction::Partial { .. } => ActionKind::Partial,
             MaskAction::Hash => ActionKind::Hash,
             MaskAction::Drop => ActionKind::Drop,
+            MaskAction::Nullify => ActionKind::Nullify,
         };
         let key = (path.to_owned(), what.to_owned(), kind);
         *self.counts.entry(key).or_default() += 1;
@@ -131,9 +132,9 @@ impl Reference<'_> {
 
     fn value(&mut self, node: &Node, live: &Live, path: &str) -> Masked {
         if let Some(rule) = self.field_rule(live) {
-            let action = self.rules[rule].action.clone();
-            self.count(path, "field", &action);
-            return self.substitute(&action, "field", "[REDACTED]", node);
+            let rule = &self.rules[rule];
+            self.count(path, "field", &rule.action);
+            return self.substitute(rule, "field", "[REDACTED]", node);
         }
         match node {
             Node::String(characters) => Some(self.string(characters, live, path)),
@@ -142,7 +143,21 @@ impl Reference<'_> {
             }
             Node::Scalar(text) => {
                 let (masked, _) = self.whole(text, live, path);
-                Some(masked.map_or(text.clone(), |masked| format!("\"{masked}\"")))
+                let keeps = self
+                    .find(text, &self.text_rules(live))
+                    .first()
+                    .is_some_and(|found| {
+                        let rules = self.text_rules(live);
+                        let mut runs = rules
+                            .iter()
+                            .filter(|(_, all)| all >> found.detector & 1 == 1);
+                        self.rules[runs.next().unwrap().0].keep_type
+                    });
+                Some(match masked {
+                    Some(_) if keeps => "0".to_owned(),
+                    Some(masked) => format!("\"{masked}\""),
+                    None => text.clone(),
+                })
             }
             Node::Container {
                 object,
@@ -210,7 +225,8 @@ impl Reference<'_> {
         Some(out)
     }
 
-    fn substitute(&self, action: &MaskAction, what: &str, token: &str, node: &Node) -> Masked {
+    fn substitute(&self, rule: &MaskRule, what: &str, token: &str, node: &Node) -> Masked {
+        let action = &rule.action;
         let quoted = |text: &str| Some(format!("\"{}\"", escaped(text)));
         let text = match node {
             Node::String(characters) => decoded(characters),
@@ -222,8 +238,18 @@ impl Reference<'_> {
             Node::Scalar(text) => text.starts_with(|c: char| c.is_ascii_lowercase()),
             Node::Container { .. } => true,
         };
+        let blank = match node {
+            Node::String(_) => None,
+            Node::Scalar(text) if text.starts_with(['t', 'f']) => Some("false"),
+            Node::Scalar(text) if text.starts_with('n') => Some("null"),
+            Node::Scalar(_) => Some("0"),
+            Node::Container { object: true, .. } => Some("{}"),
+            Node::Container { object: false, .. } => Some("[]"),
+        };
         match action {
             MaskAction::Drop => None,
+            MaskAction::Nullify => Some("null".to_owned()),
+            _ if rule.keep_type && blank.is_some() => blank.map(str::to_owned),
             MaskAction::Redact(fixed) => quoted(fixed.as_deref().unwrap_or(token)),
             MaskAction::Partial { .. } if opaque => quoted(token),
             _ => quoted(&self.text_substitute(action, what, token, &text)),
@@ -233,7 +259,7 @@ impl Reference<'_> {
     /// What stands in place of `text`, before escaping.
     fn text_substitute(&self, action: &MaskAction, what: &str, token: &str, text: &str) -> String {
         match action {
-            MaskAction::Drop => String::new(),
+            MaskAction::Drop | MaskAction::Nullify => String::new(),
             MaskAction::Redact(fixed) => fixed.as_deref().unwrap_or(token).to_owned(),
             MaskAction::Hash => (self.hash)(what, text.as_bytes()),
             MaskAction::Partial {
