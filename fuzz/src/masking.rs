@@ -1,11 +1,11 @@
-//! The masking of JSON bodies: where a body is cut makes no difference.
+//! The masking of bodies: where a body is cut makes no difference.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use serde::de::IgnoredAny;
 use tracegate_engine::masking::detect::Detectors;
-use tracegate_engine::masking::{BodyMasker, MaskError, Plan, Report};
+use tracegate_engine::masking::{BodyMasker, Format, MaskError, Plan, Report};
 
 use super::fixture;
 use super::mutate::Random;
@@ -13,7 +13,7 @@ use super::mutate::Random;
 /// Values that the policy hides wherever they stand in a `content`.
 const EMAIL: &str = "maria.jensen@example.org";
 
-/// Bodies to start from; their first byte decides how they are cut.
+/// Bodies to start from; their first byte decides what they are and how they are cut.
 pub fn seeds() -> Vec<Vec<u8>> {
     let bodies = [
         r#"{"choices":[{"message":{"content":"write to maria.jensen@example.org, card 4111 1111 1111 1111","reasoning_content":"the customer is angry"}}],"usage":[1,2,3,4,5],"debug":{"password":"x"}}"#,
@@ -21,10 +21,28 @@ pub fn seeds() -> Vec<Vec<u8>> {
         r#" {"content" : "4111-1111-1111-1111 a@b.example" , "x":-0 , "debug":1}  "#,
         "\"content\"",
     ];
-    bodies
-        .iter()
-        .flat_map(|body| (0..3u8).map(move |cut| [&[cut], body.as_bytes()].concat()))
+    let texts = [
+        "write to maria.jensen@example.org,\r\ncard 4111\u{a0}1111\u{202f}1111 1111 \u{200b}\u{ff20}",
+        "<p title='a@b.example'>maria&#46;jensen&commat;example.org &lt;4111&#x20;1111 1111 1111&gt</p>",
+    ];
+    let documents = bodies.iter().map(|body| (0, body));
+    let texts = texts.iter().flat_map(|text| [(TEXT, text), (MARKUP, text)]);
+    documents
+        .chain(texts)
+        .flat_map(|(kind, body)| (0..3u8).map(move |cut| [&[kind | cut], body.as_bytes()].concat()))
         .collect()
+}
+
+/// Set in the first byte of a seed that is text, or markup.
+const TEXT: u8 = 0x80;
+const MARKUP: u8 = 0xc0;
+
+fn format(seed: u8) -> Format {
+    match seed & MARKUP {
+        MARKUP => Format::Markup,
+        TEXT => Format::Text,
+        _ => Format::Document,
+    }
 }
 
 /// One piece, pieces of any length and single bytes give the same bytes, the same report and the
@@ -33,13 +51,19 @@ pub fn run(data: &[u8]) {
     let Some((&seed, body)) = data.split_first() else {
         return;
     };
-    let whole = mask(body, &mut |rest| rest);
+    let format = format(seed);
+    let whole = mask(format, body, &mut |rest| rest);
     let mut random = Random::new(seed.into());
-    let pieces = mask(body, &mut |rest| 1 + random.below(rest.min(40)));
-    let bytes = mask(body, &mut |_| 1);
+    let pieces = mask(format, body, &mut |rest| 1 + random.below(rest.min(40)));
+    let bytes = mask(format, body, &mut |_| 1);
     assert_same(&whole, &pieces);
     assert_same(&whole, &bytes);
-    if let Ok((masked, _)) = &whole {
+    if let Ok((masked, _)) = &whole
+        && format != Format::Document
+    {
+        let masked = std::str::from_utf8(masked).expect("text stays UTF-8");
+        assert!(!masked.split_whitespace().any(|word| word == EMAIL));
+    } else if let Ok((masked, _)) = &whole {
         assert!(is_json(body), "what passes was not JSON");
         assert!(is_json(masked), "what passes is no longer JSON");
         // Escapes of half a surrogate pair are JSON, but no string of Rust.
@@ -71,8 +95,8 @@ fn assert_same(one: &Masked, other: &Masked) {
 }
 
 /// Masks `body` in pieces whose length `cut` decides from the length of what is left.
-fn mask(body: &[u8], cut: &mut dyn FnMut(usize) -> usize) -> Masked {
-    let mut masker = BodyMasker::new(plan(), u64::MAX);
+fn mask(format: Format, body: &[u8], cut: &mut dyn FnMut(usize) -> usize) -> Masked {
+    let mut masker = BodyMasker::new(format, plan(), u64::MAX);
     let mut out = Vec::new();
     let mut rest = body;
     while !rest.is_empty() {
@@ -121,7 +145,8 @@ mod tests {
     #[test]
     fn the_bodies_of_the_seeds_pass_and_something_in_them_is_hidden() {
         let hidden = |seed: &Vec<u8>| {
-            let (_, report) = mask(&seed[1..], &mut |rest| rest).expect("the seed passes");
+            let format = format(seed[0]);
+            let (_, report) = mask(format, &seed[1..], &mut |rest| rest).expect("the seed passes");
             report.entries.len()
         };
         assert!(seeds().iter().map(hidden).sum::<usize>() > 10);

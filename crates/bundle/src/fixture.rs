@@ -129,6 +129,7 @@ pub(crate) fn bundle() -> Bundle {
             max_request_body: 1 << 20,
             pass_types: vec!["image/*".to_owned()],
             decode: vec![ContentCoding::Gzip],
+            scan_text: true,
             rules: vec![rule()],
             masks: masks(),
         }],

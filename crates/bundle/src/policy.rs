@@ -198,6 +198,9 @@ pub struct Connection {
     /// Content codings of responses that are undone so that the body can be masked. Any other is
     /// refused where there are mask rules.
     pub decode: Vec<ContentCoding>,
+    /// Whether text (plain text, CSV, Markdown, HTML, XML) is passed on with what detectors find in it
+    /// hidden although a mask rule names paths, which text does not have.
+    pub scan_text: bool,
     /// The rules, in the order of the policy. DENY is tried before ALLOW whatever the order.
     pub rules: Vec<Rule>,
     /// What is hidden in responses, in the order of the policy.

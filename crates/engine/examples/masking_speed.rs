@@ -10,7 +10,7 @@ use std::time::Instant;
 use policy_compiler::automata::{DetectorChoice, built_in_names, detectors};
 use tracegate_bundle::policy::{MaskAction, MaskRule, MaskTarget, Path, Selector, Step};
 use tracegate_engine::masking::detect::Detectors;
-use tracegate_engine::masking::{BodyMasker, Plan};
+use tracegate_engine::masking::{BodyMasker, Format, Plan};
 
 const CHUNK: usize = 16 * 1024;
 
@@ -90,7 +90,7 @@ fn run(name: &str, set: &Rc<Detectors>, rules: &[MaskRule], body: &str) {
     for _ in 0..40 {
         out.clear();
         let start = Instant::now();
-        let mut masker = BodyMasker::new(Rc::clone(&plan), u64::MAX);
+        let mut masker = BodyMasker::new(Format::Document, Rc::clone(&plan), u64::MAX);
         for chunk in body.as_bytes().chunks(CHUNK) {
             if let Err(error) = masker.push(chunk, &mut out) {
                 return println!("{name}: {error}");

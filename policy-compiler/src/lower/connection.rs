@@ -133,6 +133,7 @@ fn lower(
             .map(|range| range.0.clone())
             .collect(),
         decode: connection.decode.items.clone(),
+        scan_text: scan_text(connection, out),
         rules: connection
             .rules
             .items
@@ -146,6 +147,22 @@ fn lower(
             .filter_map(|rule| mask::mask(rule, patterns, out))
             .collect(),
     }
+}
+
+/// Whether text is scanned although a rule names paths. Without a detector there is nothing to scan for.
+fn scan_text(connection: &syntax::Connection, out: &mut Diagnostics) -> bool {
+    let Some(text) = &connection.text else {
+        return false;
+    };
+    let masks = &connection.mask;
+    if masks.complete && masks.items.iter().all(|rule| rule.value.detect.is_none()) {
+        let message = "no mask rule of the connection has a detector to scan text with";
+        out.push(
+            Diagnostic::new(Code::FieldConflict, text.span, message)
+                .help("add a rule with `detect`, or list the types in `passTypes`"),
+        );
+    }
+    true
 }
 
 /// The indices of the issuers whose tokens are accepted.

@@ -127,6 +127,10 @@ mapping! {
         /// caller gets the plain body. Without this, and in any other coding, a response that is
         /// encoded is refused; back ends are asked for plain ones in any case.
         list decode: List<ContentCoding> = "decode";
+        /// What is done with text (plain text, CSV, Markdown, HTML, XML) although a mask rule names
+        /// paths, which text does not have. `scan` hides what the detectors of all mask rules find,
+        /// wherever `in` looks for it. Default: it is not passed on.
+        optional text: Option<Spanned<TextBodies>> = "text";
         /// What is allowed and what is denied. What no rule allows is denied.
         list rules: List<Rule> = "rules";
         /// What is hidden in responses.
@@ -252,10 +256,15 @@ pub(crate) struct Kind;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mode;
 
+/// `scan`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TextBodies;
+
 words! {
     ApiVersion: [("tracegate.dev/v1alpha1", ApiVersion)], later [];
     Kind: [("TracePolicy", Kind)], later [];
     Mode: [("enforce", Mode)], later ["shadow"];
+    TextBodies: [("scan", TextBodies)], later [];
     Action: [("ALLOW", Action::Allow), ("DENY", Action::Deny)], later ["APPROVE"];
     ContentCoding: [("gzip", ContentCoding::Gzip), ("deflate", ContentCoding::Deflate)], later [];
 }

@@ -124,6 +124,7 @@ fn connection() -> Connection {
         max_request_body: 4_096,
         pass_types: Vec::new(),
         decode: Vec::new(),
+        scan_text: false,
         rules: vec![
             Rule {
                 to: vec![methods("DELETE")],

@@ -63,6 +63,7 @@ fn connection(rules: Vec<Rule>) -> Connection {
         max_request_body: 1024,
         pass_types: Vec::new(),
         decode: Vec::new(),
+        scan_text: false,
         rules,
         masks: Vec::new(),
     }

@@ -3,49 +3,78 @@
 use tracegate_bundle::policy::ContentCoding;
 
 use crate::http::HeaderMap;
+use crate::masking::Format;
 
 /// What is known of a body's format from its headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format<'a> {
-    /// One JSON document in UTF-8.
-    Json,
-    /// Something else: its media type, in the case in which it came.
+pub(super) enum Media<'a> {
+    /// One that can be inspected, and its media type in the case in which it came.
+    Known(Format, &'a str),
+    /// Something else: its media type.
     Other(&'a str),
     /// No type, or several, or one that cannot be read.
     Unknown,
 }
 
-/// The format that `content-type` announces.
-///
-/// `application/json`, `text/json` and types with the suffix `+json` (RFC 6839 §3.1) are JSON, unless
-/// a `charset` other than UTF-8 is named: JSON has no other (RFC 8259 §8.1), and a reader that
-/// honours the parameter would see another document than the one that was inspected.
-pub(super) fn format(headers: &HeaderMap) -> Format<'_> {
+/// The media types that are text.
+const TEXT: &[&str] = &[
+    "text/plain",
+    "text/csv",
+    "text/tab-separated-values",
+    "text/markdown",
+];
+
+/// The format that `content-type` announces, unless a `charset` other than UTF-8 is named: JSON has no
+/// other (RFC 8259 §8.1), and a reader that honours the parameter would see another text than the one
+/// that was inspected.
+pub(super) fn media(headers: &HeaderMap) -> Media<'_> {
     let Some(value) = headers
         .only("content-type")
         .and_then(|v| std::str::from_utf8(v).ok())
     else {
-        return Format::Unknown;
+        return Media::Unknown;
     };
     let mut parts = value.split(';').map(str::trim);
     let media_type = parts.next().unwrap_or_default();
-    let charset_is_utf8 = parts.all(|parameter| {
-        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-        !name.trim().eq_ignore_ascii_case("charset")
-            || value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
-    });
-    let subtype = media_type
-        .split_once('/')
-        .map_or("", |(_, subtype)| subtype);
-    let json = ["application/json", "text/json"]
-        .iter()
-        .any(|t| media_type.eq_ignore_ascii_case(t))
-        || subtype.len() > 5 && ends_with_ignore_case(subtype, "+json");
-    match (json, charset_is_utf8, media_type.contains(',')) {
-        (_, _, true) => Format::Unknown,
-        (true, true, _) => Format::Json,
-        (true, false, _) => Format::Unknown,
-        (false, _, _) => Format::Other(media_type),
+    if media_type.contains(',') {
+        return Media::Unknown;
+    }
+    match format(media_type) {
+        None => Media::Other(media_type),
+        Some(format) if parts.all(|parameter| allows(format, parameter)) => {
+            Media::Known(format, media_type)
+        }
+        Some(_) => Media::Unknown,
+    }
+}
+
+/// Whether a parameter leaves the body what it is.
+fn allows(format: Format, parameter: &str) -> bool {
+    let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+    if !name.trim().eq_ignore_ascii_case("charset") {
+        return true;
+    }
+    let value = value.trim().trim_matches('"');
+    // ASCII is UTF-8.
+    value.eq_ignore_ascii_case("utf-8")
+        || format != Format::Document && value.eq_ignore_ascii_case("us-ascii")
+}
+
+/// `application/json`, `text/json` and types with the suffix `+json` are JSON, those with the suffix
+/// `+xml` XML (RFC 6839 §3.1, RFC 7303).
+fn format(media_type: &str) -> Option<Format> {
+    let is = |known: &&str| media_type.eq_ignore_ascii_case(known);
+    let subtype = media_type.split_once('/').map_or("", |(_, sub)| sub);
+    let ends_with =
+        |suffix: &str| subtype.len() > suffix.len() && ends_with_ignore_case(subtype, suffix);
+    if ["application/json", "text/json"].iter().any(is) || ends_with("+json") {
+        Some(Format::Document)
+    } else if TEXT.iter().any(is) {
+        Some(Format::Text)
+    } else if ["text/html", "text/xml", "application/xml"].iter().any(is) || ends_with("+xml") {
+        Some(Format::Markup)
+    } else {
+        None
     }
 }
 
@@ -102,46 +131,63 @@ mod tests {
         values.iter().map(|value| (name, value)).collect()
     }
 
-    #[test]
-    fn json_is_recognised_in_its_spellings() {
-        for value in [
-            "application/json",
-            "Application/JSON; charset=UTF-8",
-            "application/vnd.api+json;charset=\"utf-8\"",
-            "text/json",
-        ] {
-            assert_eq!(
-                format(&with("content-type", &[value])),
-                Format::Json,
-                "{value}"
-            );
+    /// What one `content-type` announces; `None` if it is not known.
+    fn format_of(value: &str) -> Option<Format> {
+        match media(&with("content-type", &[value])) {
+            Media::Known(format, _) => Some(format),
+            Media::Other(_) | Media::Unknown => None,
         }
     }
 
     #[test]
-    fn another_charset_two_types_or_none_are_not_json() {
+    fn formats_are_recognised_in_their_spellings() {
+        for (value, format) in [
+            ("application/json", Format::Document),
+            ("Application/JSON; charset=UTF-8", Format::Document),
+            (
+                "application/vnd.api+json;charset=\"utf-8\"",
+                Format::Document,
+            ),
+            ("text/json", Format::Document),
+            ("text/plain", Format::Text),
+            ("Text/CSV; header=present; charset=us-ascii", Format::Text),
+            ("text/markdown;variant=GFM", Format::Text),
+            ("text/tab-separated-values", Format::Text),
+            ("text/html; charset=utf-8", Format::Markup),
+            ("application/xml", Format::Markup),
+            ("application/atom+xml", Format::Markup),
+            ("image/svg+xml", Format::Markup),
+        ] {
+            assert_eq!(format_of(value), Some(format), "{value}");
+        }
+    }
+
+    #[test]
+    fn another_charset_two_types_or_none_are_not_known() {
         for values in [
             &["application/json; charset=utf-16"][..],
+            &["application/json; charset=us-ascii"],
+            &["text/plain; charset=iso-8859-1"],
+            &["text/html; charset=utf-8; charset=utf-7"],
+            &["text/html; charset"],
             &["application/json", "text/plain"],
             &["application/json, text/plain"],
+            &["text/plain, text/plain"],
             &[],
         ] {
-            assert_eq!(
-                format(&with("content-type", values)),
-                Format::Unknown,
-                "{values:?}"
-            );
+            let known = with("content-type", values);
+            assert_eq!(media(&known), Media::Unknown, "{values:?}");
         }
         for value in [
             "text/event-stream",
             "application/x-ndjson",
             "application/+json",
+            "application/+xml",
+            "text/css",
             "json",
         ] {
-            assert_eq!(
-                format(&with("content-type", &[value])),
-                Format::Other(value)
-            );
+            let other = with("content-type", &[value]);
+            assert_eq!(media(&other), Media::Other(value));
         }
     }
 

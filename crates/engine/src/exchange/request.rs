@@ -9,14 +9,16 @@ use std::rc::Rc;
 use sha2::{Digest as _, Sha256};
 use tracegate_bundle::policy::Connection;
 
+use super::media::{self, Media};
 use super::record::BodySummary;
-use super::{ConnectionFacts, Exchange, Grant, Refused, Stage, media, representation};
+use super::{ConnectionFacts, Exchange, Grant, Refused, Stage, representation};
 use crate::Timestamp;
 use crate::decision::body::{BodyFacts, BodyMatcher};
 use crate::decision::path::DecodedPath;
 use crate::decision::{self, Body, Verdict};
 use crate::http::{HeaderEdit, HeaderMap};
 use crate::identity::{self, Authentication, Principal};
+use crate::masking::Format;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::vm::Vm;
@@ -405,9 +407,9 @@ fn view(headers: &HeaderMap, matcher: BodyMatcher) -> BodyView {
     if media::encoding(headers) != media::Encoding::Plain {
         return BodyView::Opaque(Refusal::RequestBodyEncoding);
     }
-    match media::format(headers) {
-        media::Format::Json => BodyView::Reading(Box::new(matcher)),
-        media::Format::Other(_) | media::Format::Unknown => {
+    match media::media(headers) {
+        Media::Known(Format::Document, _) => BodyView::Reading(Box::new(matcher)),
+        Media::Known(..) | Media::Other(_) | Media::Unknown => {
             BodyView::Opaque(Refusal::RequestBodyType)
         }
     }

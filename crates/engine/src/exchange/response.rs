@@ -10,12 +10,12 @@ use sha2::{Digest as _, Sha256};
 use tracegate_audit::Inspected;
 use tracegate_bundle::policy::{Connection, ContentCoding};
 
-use super::media::{self, Encoding};
+use super::media::{self, Encoding, Media};
 use super::record::{BodySummary, ResponseSummary};
 use super::{Exchange, Flow, Grant, Refused, Stage, representation};
 use crate::coding::{CodingError, Decoder};
 use crate::http::{HeaderEdit, HeaderMap};
-use crate::masking::{BodyMasker, MaskError, Report};
+use crate::masking::{BodyMasker, Format, MaskError, Report};
 use crate::metrics::{Metric, Metrics};
 use crate::policy::MaskPlan;
 use crate::refusal::Refusal;
@@ -147,8 +147,8 @@ impl Exchange {
         };
         let plan = rules.masks();
         match inspection {
-            Ok(Inspection::Mask(coding)) => {
-                let masker = BodyMasker::new(Rc::clone(plan), grant.masks);
+            Ok(Inspection::Mask(format, coding)) => {
+                let masker = BodyMasker::new(format, Rc::clone(plan), grant.masks);
                 self.response.masking = Some(Box::new(Masking::new(masker, coding)));
                 step.headers.extend(grant.describe_masked(headers));
                 step.flow = Flow::Hold;
@@ -217,7 +217,7 @@ impl Exchange {
 /// What is to be done with the body of a response.
 enum Inspection {
     /// Masked, after this content coding was undone.
-    Mask(Option<ContentCoding>),
+    Mask(Format, Option<ContentCoding>),
     /// There is none.
     NoBody,
     /// Passed on unread, for this reason.
@@ -242,13 +242,16 @@ impl Grant {
             _ => {}
         }
         let coding = self.coding(headers)?;
-        match media::format(headers) {
-            media::Format::Json => Ok(Inspection::Mask(coding)),
-            media::Format::Other(media_type) if self.passes(media_type) => match coding {
-                None => Ok(Inspection::Skip("pass_type")),
-                Some(_) => Err(Refusal::MaskEncoding),
-            },
-            media::Format::Other(_) | media::Format::Unknown => Err(Refusal::MaskMediaType),
+        match media::media(headers) {
+            Media::Known(format, _) if format.has_paths() => Ok(Inspection::Mask(format, coding)),
+            Media::Known(_, media_type) | Media::Other(media_type) if self.passes(media_type) => {
+                match coding {
+                    None => Ok(Inspection::Skip("pass_type")),
+                    Some(_) => Err(Refusal::MaskEncoding),
+                }
+            }
+            Media::Known(format, _) if self.scans_text() => Ok(Inspection::Mask(format, coding)),
+            Media::Known(..) | Media::Other(_) | Media::Unknown => Err(Refusal::MaskMediaType),
         }
     }
 
@@ -264,6 +267,14 @@ impl Grant {
 
     fn rules(&self) -> Option<&Connection> {
         self.policy.bundle().connections.get(self.connection)
+    }
+
+    /// Whether a body without paths can be masked: no rule for this caller needs them, or the policy says
+    /// that what detectors find is enough.
+    fn scans_text(&self) -> bool {
+        let plan = self.plan().map(MaskPlan::masks);
+        plan.is_some_and(|plan| !plan.has_paths(self.masks))
+            || self.rules().is_some_and(|rules| rules.scan_text)
     }
 
     fn passes(&self, media_type: &str) -> bool {

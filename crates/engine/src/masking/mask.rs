@@ -13,6 +13,7 @@
 use std::rc::Rc;
 
 use super::Report;
+use super::body::MaskError;
 use super::fill::Fill;
 use super::json::{JsonError, MAX_DEPTH, Tokenizer};
 use super::paths::Cursor;
@@ -30,15 +31,12 @@ mod tokens;
 mod whole;
 
 /// Masks one JSON body.
-pub struct BodyMasker {
+pub(super) struct DocumentMasker {
     tokenizer: Tokenizer,
     tape: Tape,
     state: State,
-    failed: Option<MaskError>,
+    failed: Option<JsonError>,
 }
-
-/// Why a body could not be masked. What was appended before may have gone out; nothing more may.
-pub type MaskError = JsonError;
 
 /// What the masker knows beside the tokenizer and the tape.
 #[derive(Debug)]
@@ -94,11 +92,9 @@ enum Substitute {
     OfBytes(Fill),
 }
 
-impl BodyMasker {
-    /// A masker for one body. Bit `i` of `active` tells whether rule `i` applies to this caller; with
-    /// none that does, the body needs no masker.
-    #[must_use]
-    pub fn new(plan: Rc<Plan>, active: u64) -> Self {
+impl DocumentMasker {
+    /// A masker for one body.
+    pub(super) fn new(plan: Rc<Plan>, active: u64) -> Self {
         Self {
             tokenizer: Tokenizer::default(),
             tape: Tape::default(),
@@ -127,13 +123,9 @@ impl BodyMasker {
     }
 
     /// Takes in the next bytes and appends to `out` what may leave now.
-    ///
-    /// # Errors
-    ///
-    /// [`MaskError`]; the masker is of no use after it.
-    pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), MaskError> {
+    pub(super) fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), MaskError> {
         if let Some(error) = self.failed {
-            return Err(error);
+            return Err(error.into());
         }
         let base = self.tokenizer.offset();
         let mut pass = Pass {
@@ -143,17 +135,13 @@ impl BodyMasker {
         let result = self.tokenizer.push(chunk, &mut pass);
         self.failed = result.err();
         pass.unload(self.tokenizer.offset(), self.tokenizer.unfinished());
-        result
+        result.map_err(MaskError::from)
     }
 
     /// The body is complete: appends what was held back.
-    ///
-    /// # Errors
-    ///
-    /// [`MaskError::Truncated`] if the document is not, or the error that a push returned.
-    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), MaskError> {
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), MaskError> {
         if let Some(error) = self.failed {
-            return Err(error);
+            return Err(error.into());
         }
         let end = self.tokenizer.offset();
         let mut pass = Pass {
@@ -165,20 +153,12 @@ impl BodyMasker {
         if result.is_ok() {
             pass.unload(end, None);
         }
-        result
+        result.map_err(MaskError::from)
     }
 
     /// What was hidden so far.
-    #[must_use]
-    pub fn report(&self) -> &Report {
+    pub(super) fn report(&self) -> &Report {
         self.state.tally.report()
-    }
-}
-
-impl std::fmt::Debug for BodyMasker {
-    /// Shows nothing of the body.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("BodyMasker").finish_non_exhaustive()
     }
 }
 

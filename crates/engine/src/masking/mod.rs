@@ -1,19 +1,23 @@
 //! What callers do not see.
 //!
-//! A response body streams through a [`BodyMasker`], which hides what the mask rules of a connection
-//! name: whole values at paths, and text that detectors find. Bytes that no rule touches leave as they
+//! A body streams through a [`BodyMasker`], which hides what the mask rules of a connection name:
+//! whole values at paths, and text that detectors find. Bytes that no rule touches leave as they
 //! came, and what leaves does not depend on how the body was cut into chunks: a byte is held back
 //! exactly as long as a byte that follows can still change its fate.
 //!
-//! - `json` turns bytes into tokens, `paths` follows them through the document.
-//! - `mask` joins the two with the detectors: start reading there.
-//! - `detect` finds personal data and secrets in text; `strand` is one text in which it does.
+//! - `body` is a body of any format: a JSON document is masked by `mask`, text by `text`.
+//! - `json` turns bytes into tokens, `paths` follows them through the document, `mask` joins the two
+//!   with the detectors: start reading there.
+//! - `detect` finds personal data and secrets in text; `strand` is one text in which it does, and
+//!   `fold` sees through the disguises of its characters.
 //! - `plan` says which rule hides what, `fill` writes what stands in its place, `tape` copies the
 //!   bytes around it, and `report` counts what was hidden, and where.
 
 pub mod detect;
 
+mod body;
 mod fill;
+mod fold;
 pub(crate) mod json;
 mod mask;
 pub(crate) mod paths;
@@ -21,8 +25,9 @@ mod plan;
 mod report;
 mod strand;
 mod tape;
+mod text;
 
+pub use body::{BodyMasker, Format, MaskError};
 pub use json::JsonError;
-pub use mask::{BodyMasker, MaskError};
 pub use plan::{Plan, PlanError};
 pub use report::{ActionKind, Report, ReportEntry};

@@ -192,6 +192,27 @@ impl Plan {
         scope
     }
 
+    /// What holds in a body that has no paths: all of the `active` rules that hide text, since where
+    /// they look says nothing there.
+    pub(super) fn without_paths(&self, active: u64) -> Scope {
+        let mut scope = Scope::default();
+        for (index, rule) in self.rules.iter().enumerate() {
+            if active >> index & 1 == 1 && rule.detectors.is_some() {
+                self.add(&mut scope, index);
+            }
+        }
+        scope
+    }
+
+    /// Whether one of the `active` rules names paths. What it says about a body without them nobody
+    /// knows.
+    #[must_use]
+    pub fn has_paths(&self, active: u64) -> bool {
+        (0..)
+            .zip(&self.rules)
+            .any(|(index, rule): (u32, _)| active >> index & 1 == 1 && !rule.everywhere)
+    }
+
     /// What holds for the value at `cursor`.
     #[inline]
     pub(super) fn scope(&self, cursor: &Cursor, everywhere: Scope) -> Scope {

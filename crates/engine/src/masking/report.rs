@@ -6,6 +6,7 @@
 
 use super::detect::{Found, Scanner};
 use super::fill::escape;
+use super::fold;
 use super::plan::Plan;
 
 /// Most paths per detector; what is hidden elsewhere is counted at [`ELSEWHERE`].
@@ -214,13 +215,19 @@ impl Tally {
         path
     }
 
-    /// A name as it may be shown.
+    /// A name as it may be shown: folded where something is found in it.
     fn name(&mut self, plan: &Plan, name: &[u8]) -> String {
+        let folded = fold::folded(name);
+        let original = name;
+        let name = folded.as_deref().unwrap_or(name);
         self.found.clear();
         let detectors = plan.all_detectors();
         if detectors != 0 {
             self.scanner
                 .scan(&plan.detectors, detectors, name, &mut self.found);
+        }
+        if self.found.is_empty() {
+            return String::from_utf8_lossy(original).into_owned();
         }
         let mut shown = Vec::with_capacity(name.len());
         let mut from = 0;

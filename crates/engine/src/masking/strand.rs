@@ -1,9 +1,9 @@
 //! One text under detectors, wherever its characters stand.
 //!
 //! A text may be a string in a document, a name, a whole body, or be spread over the events of a
-//! stream. Detectors see its decoded characters; what is rewritten are raw bytes somewhere else. A
-//! [`Strand`] keeps the two together: it is fed characters with their places, asks the detectors, and
-//! tells a [`Splice`] which bytes go and what stands there instead. Matches that overlap are one, under
+//! stream. Detectors see its characters decoded and folded; what is rewritten are raw bytes somewhere
+//! else. A [`Strand`] keeps the two together: it is fed characters with their places, asks the
+//! detectors, and tells a [`Splice`] which bytes go and what stands there instead. Matches that overlap are one, under
 //! the detector that begins first; its action is that of the first rule of the policy that runs this
 //! detector here. So two rules never show more than either of them.
 
@@ -11,6 +11,7 @@ use std::ops::Range;
 
 use super::detect::{Found, Scanner};
 use super::fill::{Fill, begins_character};
+use super::fold::{self, Fold};
 use super::plan::{Hiding, Plan, Scope};
 
 mod text;
@@ -55,6 +56,30 @@ impl Strand {
     /// More characters, which stand at `raw`. The two are of one length unless it is a single character
     /// that is written in another way.
     pub(super) fn push(
+        &mut self,
+        plan: &Plan,
+        decoded: &[u8],
+        raw: Range<u64>,
+        out: &mut impl Splice,
+    ) {
+        if decoded.is_ascii() {
+            self.push_folded(plan, decoded, raw, out);
+            return;
+        }
+        let mut before = 0;
+        for part in fold::parts(decoded) {
+            let place = fold::place(&raw, decoded.len(), before, part.text.len());
+            before += part.text.len();
+            match part.fold {
+                Some(Fold::Ascii(byte)) => self.push_folded(plan, &[byte], place, out),
+                Some(Fold::Nothing) if self.text.push_unseen(place.clone()) => {}
+                _ => self.push_folded(plan, part.text, place, out),
+            }
+        }
+    }
+
+    /// The same, of characters as detectors see them.
+    fn push_folded(
         &mut self,
         plan: &Plan,
         mut decoded: &[u8],

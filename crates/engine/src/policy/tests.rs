@@ -174,6 +174,7 @@ fn connection(hosts: Vec<HostMatch>) -> Connection {
         max_request_body: 0,
         pass_types: Vec::new(),
         decode: Vec::new(),
+        scan_text: false,
         rules: Vec::new(),
         masks: Vec::new(),
     }

@@ -290,6 +290,7 @@ pub(super) fn connection(providers: &[u16]) -> Connection {
         max_request_body: 0,
         pass_types: Vec::new(),
         decode: Vec::new(),
+        scan_text: false,
         rules: Vec::new(),
         masks: Vec::new(),
     }

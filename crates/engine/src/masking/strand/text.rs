@@ -8,7 +8,11 @@ use std::ops::Range;
 
 use super::begins_character;
 
-/// Neighbouring characters: either each byte stands for itself, or an escape stands for one character.
+/// Most characters in a row that are not seen. More of them are: what is held back must have an end.
+const MAX_UNSEEN: u32 = 32;
+
+/// Neighbouring characters: each byte stands for itself, or one character is written in another way, or
+/// characters that are not seen stand for nothing.
 #[derive(Clone, Debug)]
 struct Stretch {
     decoded: Range<u64>,
@@ -39,6 +43,8 @@ pub(super) struct Text {
     /// Where the pending characters stand, and where the last of all ended.
     stretches: VecDeque<Stretch>,
     raw_end: u64,
+    /// How many of the last characters are not seen.
+    unseen: u32,
 }
 
 impl Text {
@@ -49,6 +55,7 @@ impl Text {
         self.start = 0;
         self.read = 0;
         self.raw_end = raw;
+        self.unseen = 0;
     }
 
     /// Offset of the first character that is not decided.
@@ -66,10 +73,26 @@ impl Text {
         let start = self.end();
         self.pending.extend_from_slice(decoded);
         self.raw_end = raw.end;
+        self.unseen = 0;
         self.stretches.push_back(Stretch {
             decoded: start..self.end(),
             raw,
         });
+    }
+
+    /// A character came that detectors do not see; `false` if it must be seen after all.
+    pub(super) fn push_unseen(&mut self, raw: Range<u64>) -> bool {
+        if self.unseen == MAX_UNSEEN {
+            return false;
+        }
+        self.unseen += 1;
+        self.raw_end = raw.end;
+        let at = self.end();
+        self.stretches.push_back(Stretch {
+            decoded: at..at,
+            raw,
+        });
+        true
     }
 
     /// The characters that no detector has read.
@@ -204,6 +227,31 @@ mod tests {
         text.push(b"cde", 40..43);
         assert_eq!(pieces(&text, 1..7), [(11, 16), (40, 42)]);
         assert_eq!(pieces(&text, 8..8), [(43, 43)]);
+    }
+
+    #[test]
+    fn what_is_not_seen_belongs_to_what_stands_around_it() {
+        let mut text = Text::default();
+        text.begin(0);
+        text.push(b"ab", 0..2);
+        assert!(text.push_unseen(2..5) && text.push_unseen(5..8));
+        text.push(b"cd", 8..10);
+        let pieces = |range| ends(text.pieces(range));
+        assert_eq!(pieces(0..4), [(0, 10)]);
+        assert_eq!(pieces(1..3), [(1, 9)]);
+        assert_eq!(pieces(0..2), [(0, 2)]);
+        assert_eq!(pieces(2..4), [(8, 10)]);
+    }
+
+    #[test]
+    fn characters_that_are_not_seen_are_seen_if_they_are_too_many() {
+        let mut text = Text::default();
+        text.begin(0);
+        for _ in 0..2 {
+            assert!((0..MAX_UNSEEN).all(|_| text.push_unseen(0..0)));
+            assert!(!text.push_unseen(0..0));
+            text.push(b"x", 0..1);
+        }
     }
 
     #[test]

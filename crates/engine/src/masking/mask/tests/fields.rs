@@ -259,7 +259,7 @@ fn a_document_cut_short_ends_with_an_error_and_without_what_was_held() {
 #[test]
 fn an_error_lets_nothing_more_out() {
     let plan = plan(&[fields(&["$.a"], redact())]);
-    let mut masker = BodyMasker::new(plan, u64::MAX);
+    let mut masker = DocumentMasker::new(plan, u64::MAX);
     let mut out = Vec::new();
     assert_eq!(masker.push(b"[1,]", &mut out), Err(MaskError::Syntax));
     let before = out.clone();
@@ -271,7 +271,7 @@ fn an_error_lets_nothing_more_out() {
 #[test]
 fn what_is_held_back_is_bounded() {
     let plan = plan(&[fields(&["$..d"], MaskAction::Drop)]);
-    let mut masker = BodyMasker::new(plan, u64::MAX);
+    let mut masker = DocumentMasker::new(plan, u64::MAX);
     let mut out = Vec::new();
     masker.push(b"[[1", &mut out).unwrap();
     for _ in 0..64 {

@@ -157,7 +157,7 @@ fn fields_beat_detectors_and_the_first_rule_that_runs_a_detector_decides() {
 fn a_string_of_any_length_needs_no_memory() {
     let all: Vec<&str> = built_in_names().collect();
     let plan = plan(&[detect(&all, &[], redact())]);
-    let mut masker = BodyMasker::new(plan, u64::MAX);
+    let mut masker = DocumentMasker::new(plan, u64::MAX);
     let mut out = Vec::new();
     masker.push(b"{\"a\":\"", &mut out).unwrap();
     let mut sent = 0;

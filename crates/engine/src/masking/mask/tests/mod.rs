@@ -134,7 +134,7 @@ fn mask_chunks<'a>(
     active: u64,
     chunks: impl IntoIterator<Item = &'a [u8]>,
 ) -> Outcome {
-    let mut masker = BodyMasker::new(Rc::clone(plan), active);
+    let mut masker = DocumentMasker::new(Rc::clone(plan), active);
     let mut out = Vec::new();
     let mut chunks = chunks.into_iter();
     let result = chunks

@@ -1,0 +1,128 @@
+//! A body of any format, masked while it streams by.
+
+use std::rc::Rc;
+
+use super::Report;
+use super::json::JsonError;
+use super::mask::DocumentMasker;
+use super::plan::Plan;
+use super::text::TextMasker;
+
+/// What a body is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON document.
+    Document,
+    /// Text in UTF-8.
+    Text,
+    /// HTML or XML in UTF-8.
+    Markup,
+}
+
+impl Format {
+    /// Whether it has places that a path can name.
+    #[must_use]
+    pub const fn has_paths(self) -> bool {
+        matches!(self, Self::Document)
+    }
+}
+
+/// Why a body could not be masked. What was appended before may have gone out; nothing more may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaskError {
+    /// It is not what its media type says: no JSON, or no UTF-8.
+    Syntax,
+    /// It goes beyond a bound: nesting, or the length of a name, a number, a run of white space or a
+    /// character reference.
+    Limit,
+    /// It ends too early.
+    Truncated,
+}
+
+impl From<JsonError> for MaskError {
+    fn from(error: JsonError) -> Self {
+        match error {
+            JsonError::Syntax => Self::Syntax,
+            JsonError::Limit => Self::Limit,
+            JsonError::Truncated => Self::Truncated,
+        }
+    }
+}
+
+impl std::fmt::Display for MaskError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Syntax => "the body is not what its media type says",
+            Self::Limit => "the body is nested too deeply or holds a token that is too long",
+            Self::Truncated => "the body ends too early",
+        })
+    }
+}
+
+impl std::error::Error for MaskError {}
+
+/// Masks one body.
+pub struct BodyMasker(Kind);
+
+enum Kind {
+    Document(Box<DocumentMasker>),
+    Text(Box<TextMasker>),
+}
+
+impl BodyMasker {
+    /// A masker for one body. Bit `i` of `active` tells whether rule `i` applies to this caller; with
+    /// none that does, the body needs no masker.
+    ///
+    /// A format without paths is masked by the detectors of every active rule, wherever the rule
+    /// looks for them; what a rule on fields hides is not known in it. See [`Plan::has_paths`].
+    #[must_use]
+    pub fn new(format: Format, plan: Rc<Plan>, active: u64) -> Self {
+        Self(match format {
+            Format::Document => Kind::Document(Box::new(DocumentMasker::new(plan, active))),
+            Format::Text | Format::Markup => {
+                let markup = format == Format::Markup;
+                Kind::Text(Box::new(TextMasker::new(plan, active, markup)))
+            }
+        })
+    }
+
+    /// Takes in the next bytes and appends to `out` what may leave now.
+    ///
+    /// # Errors
+    ///
+    /// [`MaskError`]; the masker is of no use after it.
+    pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), MaskError> {
+        match &mut self.0 {
+            Kind::Document(document) => document.push(chunk, out),
+            Kind::Text(text) => text.push(chunk, out),
+        }
+    }
+
+    /// The body is complete: appends what was held back.
+    ///
+    /// # Errors
+    ///
+    /// [`MaskError::Truncated`] if the body is not whole, or the error that a push returned.
+    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), MaskError> {
+        match &mut self.0 {
+            Kind::Document(document) => document.finish(out),
+            Kind::Text(text) => text.finish(out),
+        }
+    }
+
+    /// What was hidden so far.
+    #[must_use]
+    pub fn report(&self) -> &Report {
+        match &self.0 {
+            Kind::Document(document) => document.report(),
+            Kind::Text(text) => text.report(),
+        }
+    }
+}
+
+impl std::fmt::Debug for BodyMasker {
+    /// Shows nothing of the body.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BodyMasker").finish_non_exhaustive()
+    }
+}
