@@ -340,3 +340,50 @@ fn keygen_prints_the_public_key_alone() {
     assert_eq!(printed, workshop.read("other.pub"));
     assert!(printed.starts_with("sha256:"), "{printed}");
 }
+
+#[test]
+fn every_finding_of_a_run_is_told_and_in_both_formats_they_are_the_same() {
+    let workshop = Workshop::new();
+    let broken = POLICY
+        .replace("issuer: https://login", "isuer: https://login")
+        .replace("kind: TracePolicy", "kind: TracePolicy\nkind: TracePolicy")
+        .replace("action: DENY", "action: REFUSE");
+    workshop.write("p.yaml", &broken);
+    let json_lines = workshop.run(&["check", "p.yaml", "--format", "json"]);
+    let people = workshop.run(&["check", "p.yaml"]);
+    assert_eq!(json_lines.status.code(), Some(1));
+    assert_eq!(people.status.code(), Some(1));
+    let people = String::from_utf8(people.stderr).unwrap();
+    let text = String::from_utf8(json_lines.stdout).unwrap();
+    let found: Vec<Value> = text.lines().map(json).collect();
+    let codes: Vec<_> = found
+        .iter()
+        .map(|one| one["code"].as_str().unwrap())
+        .collect();
+    for code in ["TG0006", "TG0101", "TG0104"] {
+        assert!(codes.contains(&code), "{code} is not in {codes:?}");
+    }
+    assert_eq!(people.matches("[TG").count(), found.len(), "{people}");
+    for one in &found {
+        let place = format!("p.yaml:{}:{}", one["line"], one["column"]);
+        assert!(people.contains(&place), "{place} is not in\n{people}");
+    }
+}
+
+#[test]
+fn a_tab_is_unreadable_input_and_told_with_its_place() {
+    let workshop = Workshop::new();
+    workshop.write("p.yaml", POLICY.replace("  jwtRules:", "\tjwtRules:"));
+    let output = workshop.run(&["check", "p.yaml", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(65));
+    let found = json(&String::from_utf8(output.stdout).unwrap());
+    let line = POLICY
+        .lines()
+        .position(|line| line == "  jwtRules:")
+        .unwrap()
+        + 1;
+    assert_eq!(
+        (&found["code"], &found["line"]),
+        (&"TG0003".into(), &line.into())
+    );
+}

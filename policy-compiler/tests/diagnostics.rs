@@ -189,3 +189,35 @@ fn a_large_bundle_is_warned_about_and_one_too_large_refused() {
     assert_eq!(codes(&large(400_000)), [Code::LargeBundle]);
     assert_eq!(codes(&large(600_000)), [Code::BundleLimit]);
 }
+
+/// A connection whose bundle has exactly that many bytes.
+fn bundle_of(bytes: usize) -> String {
+    let padded = |length: usize| {
+        let value = "x".repeat(length);
+        let rule = format!(
+            "    - {{name: padding, action: ALLOW, when: [{{key: request.auth.presenter, \
+             values: [{value}]}}]}}\n"
+        );
+        large(bytes / 200_000 * 200_000 - 200_000) + &rule
+    };
+    let size = |connection: &str| {
+        let policy = format!("{}{connection}", frame("connection"));
+        let compiled = compile(&policy, "policy.yaml", &Options::default()).unwrap();
+        compiled.bundle.to_bytes().len()
+    };
+    let connection = padded(bytes - size(&padded(1)) + 1);
+    if bytes <= 512 * 1024 {
+        assert_eq!(size(&connection), bytes);
+    }
+    connection
+}
+
+#[test]
+fn two_hundred_and_fifty_six_kibibytes_are_not_too_large_and_five_hundred_and_twelve_not_too_many()
+{
+    const KIB: usize = 1024;
+    assert_eq!(codes(&bundle_of(256 * KIB)), []);
+    assert_eq!(codes(&bundle_of(256 * KIB + 1)), [Code::LargeBundle]);
+    assert_eq!(codes(&bundle_of(512 * KIB)), [Code::LargeBundle]);
+    assert_eq!(codes(&bundle_of(512 * KIB + 1)), [Code::BundleLimit]);
+}

@@ -101,6 +101,8 @@ fn a_request_waits_for_the_first_fetch_and_no_longer_than_that() {
     let outcome = vm.finish(id).unwrap();
     check(&outcome);
     assert_eq!(outcome.body(), told_masked());
+    let metrics = vm.process().metrics();
+    assert_eq!(metrics["tracegate_held_total"], 1);
 }
 
 #[test]

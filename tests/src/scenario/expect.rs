@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use tracegate_engine::refusal::Refusal;
 
 use super::format::{Expect, Upstream};
@@ -84,6 +85,7 @@ impl Check<'_> {
                 self.say("the back end got the caller's token".to_owned());
             }
         }
+        self.digests();
         let names = upstream.iter().flat_map(|request| request.headers.iter());
         let ours: Vec<_> = names
             .map(|(name, _)| name.replace('_', "-"))
@@ -91,6 +93,21 @@ impl Check<'_> {
             .collect();
         if !ours.is_empty() {
             self.say(format!("the back end got {ours:?}"));
+        }
+    }
+
+    /// The record's digests are those of what the back end and the caller got.
+    fn digests(&mut self) {
+        let ours = &self.record["unmapped"]["tracegate"];
+        let told = |side: &str| ours[side]["body_sha256"].as_str().map(str::to_owned);
+        let (request, response) = (told("request"), told("response"));
+        if let (Some(told), Some(received)) = (request, &self.outcome.upstream) {
+            let of_body = hex(&Sha256::digest(&received.body));
+            self.equal("the digest of the request", &told, &of_body);
+        }
+        if let Some(told) = response.filter(|_| self.outcome.response.complete) {
+            let of_body = hex(&Sha256::digest(&self.outcome.response.body));
+            self.equal("the digest of the response", &told, &of_body);
         }
     }
 
@@ -201,6 +218,10 @@ impl Check<'_> {
             self.say(format!("{what}: {difference}"));
         }
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Where `found` is not what `expected` says: objects may have more members, `null` stands for an

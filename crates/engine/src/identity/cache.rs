@@ -189,3 +189,91 @@ fn weigh_value(value: &Value) -> usize {
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tracegate_bundle::policy::{Algorithm, KeySource};
+
+    use super::super::jws::MediaType;
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+    fn id(number: usize) -> TokenId {
+        let ring = RingId::of(&KeySource::Inline(String::new()));
+        TokenId::new(TokenId::digest(&number.to_le_bytes()), ring)
+    }
+
+    /// A token of the least or, with that many bytes more, of some weight.
+    fn token(padding: usize) -> Verified {
+        let claims = json!({
+            "iss": "i", "sub": "s", "aud": "a", "exp": 1_800_001_000, "pad": "x".repeat(padding),
+        });
+        let Value::Object(members) = claims else {
+            panic!("an object");
+        };
+        Verified {
+            kind: Kind {
+                algorithm: Algorithm::ES256,
+                media_type: MediaType::Absent,
+            },
+            claims: Claims::read(members).unwrap(),
+            key: [0; 32],
+        }
+    }
+
+    /// A cache into which the tokens 0 to `count` were put.
+    fn filled(count: usize, padding: usize) -> TokenCache {
+        let mut cache = TokenCache::default();
+        for number in 0..count {
+            cache.insert(id(number), token(padding), NOW);
+            assert!(cache.slots.len() <= MAX_ENTRIES && cache.weight <= MAX_WEIGHT);
+            assert_eq!(cache.slots.len(), cache.places.len());
+        }
+        cache
+    }
+
+    #[test]
+    fn a_thousand_and_twenty_four_tokens_are_kept_and_the_next_takes_the_place_of_one() {
+        let mut cache = filled(1_024, 0);
+        assert_eq!(cache.slots.len(), 1_024);
+        // Those that were looked up are passed over.
+        for number in (0..1_024).filter(|number| *number != 700) {
+            assert!(cache.get(&id(number), NOW).is_some());
+        }
+        cache.insert(id(1_024), token(0), NOW);
+        assert_eq!(cache.slots.len(), 1_024);
+        assert!(cache.get(&id(1_024), NOW).is_some());
+        assert!(cache.get(&id(700), NOW).is_none());
+        assert!(cache.get(&id(0), NOW).is_some());
+    }
+
+    #[test]
+    fn two_mebibytes_are_the_most_that_tokens_take_up_together() {
+        let one = weigh(&token(20_000));
+        let fit = MAX_WEIGHT / one;
+        assert!(fit < MAX_ENTRIES);
+        assert_eq!(filled(fit, 20_000).slots.len(), fit);
+        let more = filled(fit + 50, 20_000);
+        assert_eq!(more.slots.len(), fit);
+        assert_eq!(more.weight, fit * one);
+    }
+
+    #[test]
+    fn a_token_of_more_than_thirty_two_kibibytes_is_not_kept() {
+        let padding = MAX_ENTRY_WEIGHT - weigh(&token(0));
+        assert_eq!(weigh(&token(padding)), MAX_ENTRY_WEIGHT);
+        assert_eq!(filled(1, padding).slots.len(), 1);
+        assert_eq!(filled(1, padding + 1).slots.len(), 0);
+    }
+
+    #[test]
+    fn a_token_that_lies_there_for_long_is_the_first_to_go() {
+        let mut cache = filled(1_024, 0);
+        let later = NOW.plus_millis(MAX_AGE_MS);
+        assert!(cache.get(&id(3), later).is_none(), "after five minutes");
+        assert_eq!(cache.slots.len(), 1_023);
+        assert_eq!(cache.weight, 1_023 * weigh(&token(0)));
+    }
+}
