@@ -50,7 +50,7 @@ fn scan_in_two(
 fn every_file_is_read() {
     assert_eq!(
         built_ins().len(),
-        34,
+        38,
         "a file under policy-compiler/detectors does not parse"
     );
 }
@@ -84,7 +84,8 @@ fn every_example_is_found_or_ignored_wherever_the_text_is_cut() {
 
 fn begins_anywhere(built_in: &BuiltIn) -> bool {
     // What is found by looking back takes in what stands before it.
-    let anywhere = |form: &Form| form.left == Boundary::Any && form.lead.is_none();
+    let anywhere =
+        |form: &Form| form.left == Boundary::Any && form.lead.is_none() && form.prelude.is_empty();
     built_in.forms.iter().all(anywhere)
 }
 
@@ -181,6 +182,15 @@ fn check(validator: Validator) -> &'static str {
         Validator::Ipv6 => "an address of RFC 4291 with a digit and at least two groups",
         Validator::Bitcoin => "checksum of Base58Check, Bech32 or Bech32m",
         Validator::BasicAuth => "Base64 of text with a colon",
+        Validator::NlBsn => "the eleven test",
+        Validator::Passport => "a letter first, five digits at least",
+        Validator::Date => {
+            "a day and a month that there are, a year from 1800 to 2099 or of two digits"
+        }
+        Validator::BarePhone => "7 to 15 digits that are no date",
+        Validator::HighEntropy => {
+            "16 characters at least, letters and digits, 3 bits of entropy in each of hexadecimal digits, 3.5 else"
+        }
         Validator::Jwt => "the header is a JSON object in Base64url",
     }
 }
@@ -201,6 +211,18 @@ fn form(page: &mut String, form: &Form) {
         format!("1 to {} of {}, then ", lead.max, code(&lead.class))
     });
     let _ = writeln!(page, "- Pattern: {lead}{}", code(&form.pattern));
+    if !form.prelude.is_empty() {
+        let prelude = code(&form.prelude);
+        let _ = writeln!(page, "  - Shown: what it begins with of {prelude}");
+    }
+    let _ = match form.context_score {
+        Some(with) => writeln!(
+            page,
+            "  - Score: {}, behind a word of context {with}",
+            form.score
+        ),
+        None => writeln!(page, "  - Score: {}", form.score),
+    };
     let _ = writeln!(
         page,
         "  - Before it: {}; after it: {}",
@@ -228,6 +250,10 @@ fn section(page: &mut String, built_in: &BuiltIn) {
     } = built_in;
     let _ = writeln!(page, "\n## {name}\n\n{summary}\n");
     let _ = writeln!(page, "- Token: `{token}`");
+    if !built_in.context.is_empty() {
+        let words: Vec<_> = built_in.context.iter().map(|word| code(word)).collect();
+        let _ = writeln!(page, "- Words of context: {}", words.join(", "));
+    }
     for form in &built_in.forms {
         self::form(page, form);
     }
@@ -268,7 +294,26 @@ fn page() -> String {
         let _ = writeln!(page, "| [{name}](#{name}) | `{token}` | {summary} |");
     }
     page.push_str(
-        "\nMatches that overlap are masked as one, under the name of the one that begins first. The built-in\n\
+        "\n## How certain\n\n\
+         Each way of writing has a *score* from 0 to 1: how certain it is that a match is what the detector looks\n\
+         for, guessed from its form and its check. A rule asks for at least `minScore`, 0.5 if it does not say. Some\n\
+         detectors have *words of context*, with which a match is more certain: a word counts if it begins in the 64\n\
+         bytes before the match, in the same text, or stands in the name of the member that holds the text (also of a\n\
+         list that holds it). It counts as a whole, in any case of letters, with or without a plural `s`; a part of\n\
+         `camelCase` or `snake_case` is whole. What stands behind a match is never asked, because it would have to be\n\
+         waited for.\n\n\
+         ```yaml\n\
+         mask:\n\
+         - detect:\n  \
+           - email\n  \
+           - {detector: phone, minScore: 0.7}          # only behind a word such as `call`\n  \
+           - {detector: passport, minScore: 0.1}       # every number that could be one\n  \
+           ignore: [\"noreply@example.com\", {pattern: '[a-z]+@status\\.example'}]\n\
+         ```\n\n\
+         `ignore` shows matches that are exactly such a text, or that the pattern matches as a whole. A match that\n\
+         lies within one that is ignored is shown too; case of letters counts.\n\n\
+         ## What all have in common\n\n\
+         Matches that overlap are masked as one, under the name of the one that begins first. The built-in\n\
          detectors match ASCII: digits and letters of other scripts are not found, and any other character is a neighbour\n\
          like a space.\n\n\
          A detector of your own is a `pattern`. It is searched for everywhere, without regard to what stands\n\

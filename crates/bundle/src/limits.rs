@@ -7,8 +7,8 @@
 use crate::automaton::Automaton;
 use crate::codec::LoadError;
 use crate::policy::{
-    Attribute, Bundle, Condition, Connection, DetectorSet, KeySource, MaskAction, MaskRule,
-    MaskTarget, Operation, Path, PathMatch, Provider, Rule, Selector, TemplateSegment,
+    Attribute, Bundle, Condition, Connection, DetectorSet, KeySource, MAX_CONTEXT_WORD, MaskAction,
+    MaskRule, MaskTarget, Operation, Path, PathMatch, Provider, Rule, Selector, TemplateSegment,
 };
 
 /// Most issuers.
@@ -89,7 +89,10 @@ impl Bundle {
         at_most(&self.providers, MAX_PROVIDERS, "issuers")?;
         at_most(&self.connections, MAX_CONNECTIONS, "connections")?;
         at_most(&self.expressions, MAX_EXPRESSIONS, "expressions")?;
+        let ignores = self.detectors.detectors.iter();
+        let ignores = ignores.filter_map(|detector| detector.ignore.as_ref());
         let tables = self.detectors.automaton.iter().chain(&self.expressions);
+        let tables = tables.chain(ignores);
         if tables.map(Automaton::memory).sum::<usize>() > MAX_AUTOMATA {
             return Err(LoadError::Limit("states in its automata"));
         }
@@ -288,6 +291,22 @@ fn detectors(set: &DetectorSet) -> Check {
             is_replacement(&detector.token),
             "a replacement that needs an escape",
         )?;
+        at_most(
+            &detector.context,
+            MAX_ENTRIES,
+            "context words of a detector",
+        )?;
+        let short = |text: &String| (1..=MAX_CONTEXT_WORD).contains(&text.len());
+        let lower = |text: &String| !text.bytes().any(|byte| byte.is_ascii_uppercase());
+        holds(
+            detector
+                .context
+                .iter()
+                .all(|word| short(word) && lower(word)),
+            "a context word that no text can have",
+        )?;
+        let prelude = detector.prelude.len() <= MAX_CONTEXT_WORD && detector.prelude.is_ascii();
+        holds(prelude, "a prelude that makes no sense")?;
         if let Some(lead) = &detector.lead {
             let class = !lead.class.is_empty() && lead.class.is_ascii();
             holds(

@@ -561,7 +561,19 @@ pub struct Detector {
     pub overlong: Overlong,
     /// The check that a candidate must pass.
     pub validator: Validator,
+    /// Characters with which a match of the pattern begins that tell it and do not belong to it: `="`
+    /// before a password. The beginning of a text counts as the first of them where the name of the
+    /// member that holds the text has a word of `context`. Empty: the whole match counts.
+    pub prelude: String,
+    /// Words of which one must stand shortly before a match, or in the name of the member that holds the
+    /// text. In lower case; a space stands for one separator or none. Empty: a match counts anywhere.
+    pub context: Vec<String>,
+    /// Matches that this accepts as a whole do not count, nor what lies in them.
+    pub ignore: Option<Automaton>,
 }
+
+/// Most bytes of a word of [`Detector::context`], and of [`Detector::prelude`].
+pub const MAX_CONTEXT_WORD: usize = 32;
 
 /// A run of bytes before the skeleton pattern that belongs to the match.
 ///
@@ -613,6 +625,14 @@ pub enum Validator {
     Iban,
     /// No SSN area 000, 666 or 9xx, no group 00, no serial 0000.
     UsSsn,
+    /// Nine digits that are not all 0, with the sum of the eleven test.
+    NlBsn,
+    /// A month and a day that there are, in a year from 1800 to 2099.
+    Date,
+    /// 7 to 15 digits that are no date.
+    BarePhone,
+    /// A letter, and digits enough.
+    Passport,
     /// A prefix that HMRC uses.
     UkNino,
     /// Eleven digits, not all the same, with two check digits modulo 11.
@@ -639,6 +659,8 @@ pub enum Validator {
     Bitcoin,
     /// The first segment decodes to JSON that begins with `{"` and ends with `}`.
     Jwt,
+    /// At least 16 characters, letters and digits among them, of enough entropy.
+    HighEntropy,
     /// What stands behind the word decodes from Base64 to text with a colon.
     BasicAuth,
 }

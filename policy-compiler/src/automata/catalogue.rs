@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tracegate_bundle::policy::{Boundary, Overlong, Validator};
 
 /// The files, in the order of the documentation: personal data, then secrets.
-const FILES: [&str; 34] = [
+const FILES: [&str; 38] = [
     include_str!("../../detectors/email.yaml"),
     include_str!("../../detectors/phone.yaml"),
     include_str!("../../detectors/credit-card.yaml"),
@@ -22,6 +22,9 @@ const FILES: [&str; 34] = [
     include_str!("../../detectors/fr-nir.yaml"),
     include_str!("../../detectors/es-dni.yaml"),
     include_str!("../../detectors/it-codice-fiscale.yaml"),
+    include_str!("../../detectors/nl-bsn.yaml"),
+    include_str!("../../detectors/passport.yaml"),
+    include_str!("../../detectors/date-of-birth.yaml"),
     include_str!("../../detectors/ipv4.yaml"),
     include_str!("../../detectors/ipv6.yaml"),
     include_str!("../../detectors/mac.yaml"),
@@ -44,6 +47,7 @@ const FILES: [&str; 34] = [
     include_str!("../../detectors/slack-token.yaml"),
     include_str!("../../detectors/stripe-key.yaml"),
     include_str!("../../detectors/sendgrid-key.yaml"),
+    include_str!("../../detectors/high-entropy.yaml"),
 ];
 
 static CATALOGUE: LazyLock<Vec<BuiltIn>> = LazyLock::new(|| {
@@ -64,6 +68,9 @@ pub struct BuiltIn {
     pub summary: String,
     /// What stands in place of a match.
     pub token: String,
+    /// Words that make a match more certain, before it or in the name of its member.
+    #[serde(default)]
+    pub context: Vec<String>,
     /// The ways in which it is written.
     pub forms: Vec<Form>,
     /// Texts with something to find.
@@ -78,8 +85,15 @@ pub struct BuiltIn {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Form {
+    /// How certain a match is, without a word of context.
+    pub score: Score,
+    /// How certain it is with one, if that makes a difference.
+    pub context_score: Option<Score>,
     /// The skeleton pattern.
     pub pattern: String,
+    /// Characters with which the pattern begins that do not belong to the match.
+    #[serde(default)]
+    pub prelude: String,
     /// What belongs to the match before the pattern.
     pub lead: Option<BuiltInLead>,
     /// What may stand before a match.
@@ -96,6 +110,44 @@ pub struct Form {
     /// The check in code.
     #[serde(default = "unchecked")]
     pub validator: Validator,
+}
+
+/// How certain a match is: from 0 to 1, in hundredths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Score(u8);
+
+impl Score {
+    /// What a rule asks for that does not say.
+    pub const DEFAULT: Self = Self(50);
+
+    /// Reads `0.75`, with at most two digits behind the point.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (whole, hundredths) = text.split_once('.').unwrap_or((text, "0"));
+        let is_number = |text: &str, most: usize| {
+            (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        if !is_number(whole, 1) || !is_number(hundredths, 2) {
+            return None;
+        }
+        let hundredths = format!("{whole}{hundredths:0<2}").parse().ok()?;
+        (hundredths <= 100).then_some(Self(hundredths))
+    }
+}
+
+impl std::fmt::Display for Score {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let digits = format!("{}.{:02}", self.0 / 100, self.0 % 100);
+        f.write_str(digits.strip_suffix('0').unwrap_or(&digits))
+    }
+}
+
+impl<'de> Deserialize<'de> for Score {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = f64::deserialize(deserializer)?;
+        Self::parse(&number.to_string())
+            .ok_or_else(|| serde::de::Error::custom("a score lies between 0 and 1"))
+    }
 }
 
 fn release() -> Overlong {

@@ -3,14 +3,15 @@
 use regex_automata::dfa::{Automaton as _, StartKind, dense};
 use regex_automata::util::start;
 use regex_automata::{Anchored, MatchKind};
-use regex_syntax::hir::{Class, Hir, HirKind};
+use regex_syntax::hir::{Class, Hir, HirKind, Look};
 use thiserror::Error;
 use tracegate_bundle::automaton::{Automaton, MAX_STATES};
 use tracegate_bundle::policy::{
     Boundary, Detector, DetectorSet, Lead, MAX_MATCH_LEN, Overlong, Validator,
 };
 
-use super::catalogue::{BuiltIn, BuiltInLead, Form, built_ins};
+use super::catalogue::{BuiltIn, BuiltInLead, Form, Score, built_ins};
+use super::expression;
 use super::pattern::{self, SyntaxError};
 use super::table::{Table, Verdict};
 
@@ -46,14 +47,80 @@ impl<'a> DetectorChoice<'a> {
             Self::BuiltIn(name) | Self::Pattern { name, .. } => name,
         }
     }
+}
 
-    /// How many entries of the set it stands for: one for each form of a built-in detector.
+/// A detector as a mask rule wants it.
+#[derive(Clone, Copy, Debug)]
+pub struct DetectorInstance<'a> {
+    /// Which one.
+    pub choice: DetectorChoice<'a>,
+    /// How certain a match of a built-in detector must be.
+    pub min_score: Score,
+    /// Matches that do not count.
+    pub ignore: &'a [Ignored],
+}
+
+/// Matches that do not count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ignored {
+    /// This text.
+    Literal(String),
+    /// Texts that this regular expression matches as a whole.
+    Pattern(String),
+}
+
+/// A form of a built-in detector that can be certain enough, and whether it needs a word of context for
+/// that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Reached {
+    form: usize,
+    needs_context: bool,
+}
+
+impl<'a> From<DetectorChoice<'a>> for DetectorInstance<'a> {
+    fn from(choice: DetectorChoice<'a>) -> Self {
+        Self {
+            choice,
+            min_score: Score::DEFAULT,
+            ignore: &[],
+        }
+    }
+}
+
+impl DetectorInstance<'_> {
+    /// How many entries of the set it stands for: one for each form of a built-in detector that can be
+    /// certain enough.
     #[must_use]
     pub fn entries(&self) -> usize {
-        match self {
-            Self::BuiltIn(name) => built_in(name).map_or(0, |built_in| built_in.forms.len()),
-            Self::Pattern { .. } => 1,
+        match self.choice {
+            DetectorChoice::BuiltIn(name) => built_in(name).map_or(0, |it| self.reached(it).len()),
+            DetectorChoice::Pattern { .. } => 1,
         }
+    }
+
+    /// Whether both find the same.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let reached = |instance: &Self| {
+            let built_in = built_in(instance.choice.name());
+            built_in.map(|built_in| instance.reached(built_in))
+        };
+        self.choice == other.choice
+            && self.ignore == other.ignore
+            && reached(self) == reached(other)
+    }
+
+    /// Which forms count is settled here, once: the proxy knows no scores.
+    fn reached(&self, built_in: &BuiltIn) -> Vec<Reached> {
+        let reached = built_in.forms.iter().enumerate().filter_map(|(form, it)| {
+            let needs_context = it.score < self.min_score;
+            let best = it.context_score.unwrap_or(it.score).max(it.score);
+            (best >= self.min_score).then_some(Reached {
+                form,
+                needs_context,
+            })
+        });
+        reached.collect()
     }
 }
 
@@ -78,6 +145,17 @@ pub enum DetectorProblem {
     /// A name is used twice.
     #[error("the name is used twice")]
     Duplicate,
+    /// No match is ever that certain.
+    #[error("no match of it is ever that certain")]
+    Unreachable,
+    /// An entry of `ignore` is not a regular expression, or all of them are too large.
+    #[error("what is to be ignored is no usable expression: {reason}")]
+    Ignore {
+        /// Index into the entries.
+        entry: usize,
+        /// What is wrong.
+        reason: String,
+    },
     /// More than [`MAX_DETECTORS`].
     #[error("a policy can have at most {MAX_DETECTORS} detectors")]
     TooMany,
@@ -132,36 +210,42 @@ struct Prepared {
     pattern: Hir,
 }
 
-/// Builds the detectors of a policy. The entries of each choice follow one another, in the order of the
-/// choices: [`DetectorChoice::entries`] tells how many there are.
+/// Builds detectors as a rule has them that says nothing about them but their names.
 ///
 /// # Errors
 ///
 /// [`DetectorsError`] names the first choice that cannot be built and says why.
 pub fn detectors(choices: &[DetectorChoice<'_>]) -> Result<DetectorSet, DetectorsError> {
+    let wanted: Vec<_> = choices.iter().map(|&choice| choice.into()).collect();
+    instances(&wanted)
+}
+
+/// Builds the detectors of a policy. The entries of each one follow one another, in the order in which
+/// they are wanted: [`DetectorInstance::entries`] tells how many there are.
+///
+/// # Errors
+///
+/// [`DetectorsError`] names the first one that cannot be built and says why.
+pub fn instances(wanted: &[DetectorInstance<'_>]) -> Result<DetectorSet, DetectorsError> {
+    let name = |choice: usize| wanted.get(choice).map_or("", |it| it.choice.name());
     let blame = |choice: usize, problem| DetectorsError {
         choice,
-        name: choices
-            .get(choice)
-            .map_or("", DetectorChoice::name)
-            .to_owned(),
+        name: name(choice).to_owned(),
         problem,
     };
-    if choices.is_empty() {
+    if wanted.is_empty() {
         return Ok(DetectorSet::default());
     }
     let mut prepared: Vec<Prepared> = Vec::new();
     // The choice of each entry.
     let mut origins: Vec<usize> = Vec::new();
-    for (index, choice) in choices.iter().enumerate() {
-        let entries = prepare(choice).map_err(|problem| blame(index, problem))?;
+    for (index, instance) in wanted.iter().enumerate() {
+        let entries = prepare(instance).map_err(|problem| blame(index, problem))?;
         if prepared.len() + entries.len() > MAX_DETECTORS {
             return Err(blame(index, DetectorProblem::TooMany));
         }
-        if prepared
-            .iter()
-            .any(|other| other.detector.name == choice.name())
-        {
+        let mut earlier = wanted.iter().take(index);
+        if earlier.any(|other| clash(instance, other)) {
             return Err(blame(index, DetectorProblem::Duplicate));
         }
         origins.resize(origins.len() + entries.len(), index);
@@ -181,16 +265,38 @@ pub fn detectors(choices: &[DetectorChoice<'_>]) -> Result<DetectorSet, Detector
     })
 }
 
+/// Whether two detectors cannot be told apart on records, or are one.
+fn clash(one: &DetectorInstance<'_>, other: &DetectorInstance<'_>) -> bool {
+    let same_name = one.choice.name() == other.choice.name();
+    same_name && (one.choice != other.choice || one.is_same(other))
+}
+
 fn built_in(name: &str) -> Option<&'static BuiltIn> {
     built_ins().iter().find(|built_in| built_in.name == name)
 }
 
-fn prepare(choice: &DetectorChoice<'_>) -> Result<Vec<Prepared>, DetectorProblem> {
-    match *choice {
+fn prepare(instance: &DetectorInstance<'_>) -> Result<Vec<Prepared>, DetectorProblem> {
+    let mut entries = prepare_choice(instance)?;
+    let ignore = ignore(instance.ignore)?;
+    for entry in &mut entries {
+        entry.detector.ignore.clone_from(&ignore);
+    }
+    Ok(entries)
+}
+
+fn prepare_choice(instance: &DetectorInstance<'_>) -> Result<Vec<Prepared>, DetectorProblem> {
+    match instance.choice {
         DetectorChoice::BuiltIn(name) => {
             let built_in = built_in(name).ok_or(DetectorProblem::Unknown)?;
-            let forms = built_in.forms.iter();
-            forms.map(|form| prepare_form(built_in, form)).collect()
+            let reached = instance.reached(built_in);
+            if reached.is_empty() {
+                return Err(DetectorProblem::Unreachable);
+            }
+            let forms = reached.iter().filter_map(|reached| {
+                let form = built_in.forms.get(reached.form)?;
+                Some(prepare_form(built_in, form, reached.needs_context))
+            });
+            forms.collect()
         }
         DetectorChoice::Pattern {
             name,
@@ -201,7 +307,37 @@ fn prepare(choice: &DetectorChoice<'_>) -> Result<Vec<Prepared>, DetectorProblem
     }
 }
 
-fn prepare_form(built_in: &BuiltIn, form: &Form) -> Result<Prepared, DetectorProblem> {
+/// One automaton for all that is ignored, which must accept a match as a whole.
+fn ignore(ignored: &[Ignored]) -> Result<Option<Automaton>, DetectorProblem> {
+    if ignored.is_empty() {
+        return Ok(None);
+    }
+    let problem = |entry, reason| DetectorProblem::Ignore { entry, reason };
+    let mut patterns = Vec::new();
+    for (entry, ignored) in ignored.iter().enumerate() {
+        patterns.push(match ignored {
+            Ignored::Literal(text) => Hir::literal(text.as_bytes()),
+            Ignored::Pattern(regex) => {
+                pattern::parse(regex).map_err(|error| problem(entry, error.reason))?
+            }
+        });
+    }
+    let whole = Hir::concat(vec![
+        Hir::look(Look::Start),
+        Hir::alternation(patterns),
+        Hir::look(Look::End),
+    ]);
+    let automaton = expression::build(&whole);
+    automaton
+        .map(Some)
+        .ok_or_else(|| problem(0, "too large".to_owned()))
+}
+
+fn prepare_form(
+    built_in: &BuiltIn,
+    form: &Form,
+    needs_context: bool,
+) -> Result<Prepared, DetectorProblem> {
     let detector = Detector {
         name: built_in.name.clone(),
         token: built_in.token.clone(),
@@ -212,6 +348,13 @@ fn prepare_form(built_in: &BuiltIn, form: &Form) -> Result<Prepared, DetectorPro
         max_len: form.max_length,
         overlong: form.overlong,
         validator: form.validator,
+        prelude: form.prelude.clone(),
+        context: if needs_context {
+            built_in.context.clone()
+        } else {
+            Vec::new()
+        },
+        ignore: None,
     };
     let pattern = parse(&form.pattern)?;
     Ok(Prepared { detector, pattern })
@@ -270,6 +413,9 @@ fn prepare_pattern(
         max_len,
         overlong: Overlong::Mask,
         validator: Validator::None,
+        prelude: String::new(),
+        context: Vec::new(),
+        ignore: None,
     };
     Ok(Prepared { detector, pattern })
 }

@@ -68,7 +68,8 @@ pub fn expression(pattern: &str) -> Result<Automaton, ExpressionError> {
     build(&hir).ok_or(ExpressionError::TooLarge)
 }
 
-fn build(hir: &Hir) -> Option<Automaton> {
+/// Builds the automaton of an expression that has been parsed.
+pub(super) fn build(hir: &Hir) -> Option<Automaton> {
     let config = dense::Config::new()
         .start_kind(StartKind::Unanchored)
         .match_kind(MatchKind::All);

@@ -11,6 +11,9 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use catalogue::{BuiltIn, BuiltInLead, Example, Form, built_in_names, built_ins};
-pub use detectors::{DetectorChoice, DetectorProblem, DetectorsError, MAX_DETECTORS, detectors};
+pub use catalogue::{BuiltIn, BuiltInLead, Example, Form, Score, built_in_names, built_ins};
+pub use detectors::{
+    DetectorChoice, DetectorInstance, DetectorProblem, DetectorsError, Ignored, MAX_DETECTORS,
+    detectors, instances,
+};
 pub use expression::{ExpressionError, MAX_EXPRESSION_STATES, expression};

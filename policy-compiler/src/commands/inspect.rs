@@ -154,7 +154,9 @@ fn mask(rule: &MaskRule, detectors: &[Detector]) -> String {
             within,
         } => {
             let names = detectors.iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1);
-            let names: Vec<&str> = names.map(|(_, detector)| detector.name.as_str()).collect();
+            let mut names: Vec<&str> = names.map(|(_, detector)| detector.name.as_str()).collect();
+            // What is written in several ways is there several times.
+            names.dedup();
             let place = if within.is_empty() { "the whole body".to_owned() } else { list(within) };
             format!("{} in {place}", names.join(", "))
         }

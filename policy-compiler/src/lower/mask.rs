@@ -50,13 +50,7 @@ fn target(
 ) -> Option<MaskTarget> {
     match (&rule.fields, &rule.detect) {
         (Some(fields), None) => {
-            if let Some(within) = &rule.within {
-                let message = "`in` has no use beside `fields`";
-                out.push(
-                    Diagnostic::new(Code::FieldConflict, within.span, message)
-                        .help("delete it; it says where `detect` looks"),
-                );
-            }
+            no_use_beside_fields(rule, out);
             paths(fields, out).map(MaskTarget::Fields)
         }
         (None, Some(detect)) => {
@@ -79,7 +73,7 @@ fn target(
                 Some(within) => paths(within, out)?,
                 None => Vec::new(),
             };
-            let detectors = detectors(detect, patterns, out)?;
+            let detectors = detectors(rule, detect, patterns, out)?;
             Some(MaskTarget::Detect { detectors, within })
         }
         (Some(_), Some(detect)) => {
@@ -101,6 +95,24 @@ fn target(
     }
 }
 
+/// What says something about `detect` alone.
+fn no_use_beside_fields(rule: &syntax::MaskRule, out: &mut Diagnostics) {
+    let ignore = (!rule.ignore.items.is_empty()).then_some(rule.ignore.span);
+    for (name, span) in [
+        ("in", rule.within.as_ref().map(|it| it.span)),
+        ("minScore", rule.min_score.as_ref().map(|it| it.span)),
+        ("ignore", ignore),
+    ] {
+        if let Some(span) = span {
+            let message = format!("`{name}` has no use beside `fields`");
+            out.push(
+                Diagnostic::new(Code::FieldConflict, span, message)
+                    .help("delete it; it says how `detect` looks"),
+            );
+        }
+    }
+}
+
 fn paths(list: &Spanned<List<Path>>, out: &mut Diagnostics) -> Option<Vec<Path>> {
     bounded(&list.value, MAX_ENTRIES, "paths", out);
     if list.value.is_empty() {
@@ -116,6 +128,7 @@ fn empty(span: crate::Span, help: &str) -> Diagnostic {
 
 /// The bits of the detectors.
 fn detectors(
+    rule: &syntax::MaskRule,
     list: &Spanned<List<Spanned<Detect>>>,
     patterns: &mut Patterns,
     out: &mut Diagnostics,
@@ -126,7 +139,7 @@ fn detectors(
     }
     let mut bits = 0u64;
     for detect in &list.value.items {
-        let bit = patterns.detector(detect, out);
+        let bit = patterns.detector(rule, detect, out);
         if bit != 0 && bits & bit != 0 {
             let message = "the detector is listed twice";
             out.push(

@@ -6,11 +6,14 @@ use tracegate_bundle::automaton::Automaton;
 use tracegate_bundle::limits::{MAX_DETECTORS, MAX_EXPRESSIONS};
 use tracegate_bundle::policy::{DetectorSet, ExpressionId};
 
-use crate::automata::{self, DetectorChoice, DetectorProblem, ExpressionError, built_in_names};
+use crate::automata::{
+    self, DetectorChoice, DetectorInstance, DetectorProblem, ExpressionError, Ignored, Score,
+    built_in_names, built_ins,
+};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::source::Span;
 use crate::syntax::decode::{List, Spanned};
-use crate::syntax::{Detect, Pattern, Text, suggest};
+use crate::syntax::{Detect, MaskRule, Pattern, Text, suggest};
 
 /// The patterns that the policy has used so far.
 #[derive(Default)]
@@ -24,6 +27,10 @@ pub(super) struct Patterns {
 /// A detector that is to be built.
 struct Wanted {
     detect: Detect,
+    min_score: Score,
+    ignore: Vec<Ignored>,
+    /// Where each entry of `ignore` stands.
+    ignore_spans: Vec<Span>,
     /// Where it is first used.
     span: Span,
 }
@@ -32,13 +39,41 @@ impl Wanted {
     fn name(&self) -> &str {
         match &self.detect {
             Detect::Named(name) => name,
+            Detect::Tuned(tuned) => &tuned.detector.value.0,
             Detect::Pattern(own) => &own.name.value.0,
+        }
+    }
+
+    /// What the rule says about all its detectors, and the entry about this one.
+    fn new(rule: &MaskRule, detect: &Spanned<Detect>) -> Self {
+        let (own_score, own_ignore) = match &detect.value {
+            Detect::Named(_) => (None, None),
+            Detect::Tuned(tuned) => (tuned.min_score.as_ref(), Some(&tuned.ignore)),
+            Detect::Pattern(own) => (None, Some(&own.ignore)),
+        };
+        let min_score = own_score.or(rule.min_score.as_ref());
+        let own_ignore = own_ignore.into_iter().flat_map(|list| &list.items);
+        let ignore: Vec<_> = rule.ignore.items.iter().chain(own_ignore).collect();
+        Self {
+            detect: detect.value.clone(),
+            min_score: min_score.map_or(Score::DEFAULT, |score| score.value),
+            ignore: ignore.iter().map(|entry| entry.value.0.clone()).collect(),
+            ignore_spans: ignore.iter().map(|entry| entry.span).collect(),
+            span: detect.span,
+        }
+    }
+
+    fn instance(&self) -> DetectorInstance<'_> {
+        DetectorInstance {
+            choice: self.choice(),
+            min_score: self.min_score,
+            ignore: &self.ignore,
         }
     }
 
     fn choice(&self) -> DetectorChoice<'_> {
         match &self.detect {
-            Detect::Named(name) => DetectorChoice::BuiltIn(name),
+            Detect::Named(_) | Detect::Tuned(_) => DetectorChoice::BuiltIn(self.name()),
             Detect::Pattern(own) => DetectorChoice::Pattern {
                 name: &own.name.value.0,
                 regex: &own.pattern.value.0,
@@ -100,11 +135,13 @@ impl Patterns {
     }
 
     /// The bits of a detector, one for each way of writing; 0 if there is no such detector, with the reason among the diagnostics.
-    pub(super) fn detector(&mut self, detect: &Spanned<Detect>, out: &mut Diagnostics) -> u64 {
-        let wanted = Wanted {
-            detect: detect.value.clone(),
-            span: detect.span,
-        };
+    pub(super) fn detector(
+        &mut self,
+        rule: &MaskRule,
+        detect: &Spanned<Detect>,
+        out: &mut Diagnostics,
+    ) -> u64 {
+        let wanted = Wanted::new(rule, detect);
         if let Some(diagnostic) = self.refusal(&wanted) {
             out.push(diagnostic);
             return 0;
@@ -112,10 +149,10 @@ impl Patterns {
         let known = self
             .detectors
             .iter()
-            .position(|known| known.name() == wanted.name());
+            .position(|known| known.instance().is_same(&wanted.instance()));
         let index = known.unwrap_or_else(|| {
             let entries = self.entries(self.detectors.len());
-            if entries <= MAX_DETECTORS && entries + wanted.choice().entries() > MAX_DETECTORS {
+            if entries <= MAX_DETECTORS && entries + wanted.instance().entries() > MAX_DETECTORS {
                 let message = format!(
                     "a bundle holds at most {MAX_DETECTORS} detectors; some of the catalogue count as two or three"
                 );
@@ -135,14 +172,14 @@ impl Patterns {
     /// How many entries of the set the first `count` detectors stand for.
     fn entries(&self, count: usize) -> usize {
         let first = self.detectors.iter().take(count);
-        first.map(|wanted| wanted.choice().entries()).sum()
+        first.map(|wanted| wanted.instance().entries()).sum()
     }
 
     fn refusal(&self, wanted: &Wanted) -> Option<Diagnostic> {
         let name = wanted.name();
         let built_in: Vec<&str> = built_in_names().collect();
         match &wanted.detect {
-            Detect::Named(_) if !built_in.contains(&name) => {
+            Detect::Named(_) | Detect::Tuned(_) if !built_in.contains(&name) => {
                 let message = format!("there is no detector `{}`", name.escape_debug());
                 let diagnostic = Diagnostic::new(Code::UnknownDetector, wanted.span, message);
                 Some(diagnostic.help(suggest::among(name, &built_in)))
@@ -169,7 +206,9 @@ impl Patterns {
                         .help("records name it; give each a name of its own"),
                 )
             }
-            Detect::Named(_) => None,
+            Detect::Named(_) | Detect::Tuned(_) => {
+                (wanted.instance().entries() == 0).then(|| unreachable_score(wanted))
+            }
         }
     }
 
@@ -180,9 +219,8 @@ impl Patterns {
             .into_iter()
             .filter_map(|(_, automaton)| automaton);
         let detectors = loop {
-            let choices: Vec<DetectorChoice<'_>> =
-                self.detectors.iter().map(Wanted::choice).collect();
-            let error = match automata::detectors(&choices) {
+            let wanted: Vec<_> = self.detectors.iter().map(Wanted::instance).collect();
+            let error = match automata::instances(&wanted) {
                 Ok(set) => break set,
                 Err(error) => error,
             };
@@ -242,7 +280,30 @@ fn refused_expression(
     Diagnostic::new(code, place(text, stretch, out), error.to_string()).help(help)
 }
 
+/// A detector that would never find anything.
+fn unreachable_score(wanted: &Wanted) -> Diagnostic {
+    let name = wanted.name();
+    let message = format!("`{name}` is never as certain as {}", wanted.min_score);
+    let forms = built_ins().iter().find(|built_in| built_in.name == name);
+    let scores = forms.into_iter().flat_map(|built_in| &built_in.forms);
+    let best = scores
+        .map(|form| form.context_score.unwrap_or(form.score))
+        .max();
+    let best = best.map_or_else(String::new, |best| format!("; its highest score is {best}"));
+    Diagnostic::new(Code::InvalidValue, wanted.span, message)
+        .help(format!("ask for less with `minScore`{best}"))
+}
+
 fn refused_detector(wanted: &Wanted, problem: &DetectorProblem, out: &Diagnostics) -> Diagnostic {
+    if let DetectorProblem::Ignore { entry, .. } = problem {
+        let span = wanted
+            .ignore_spans
+            .get(*entry)
+            .copied()
+            .unwrap_or(wanted.span);
+        return Diagnostic::new(Code::DetectorPattern, span, problem.to_string())
+            .help("the syntax is that of Rust's `regex` crate; a text needs no `{pattern: …}`");
+    }
     let Detect::Pattern(own) = &wanted.detect else {
         return Diagnostic::new(Code::DetectorPattern, wanted.span, problem.to_string())
             .help("use fewer detectors");

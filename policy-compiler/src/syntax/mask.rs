@@ -9,8 +9,9 @@ use super::decode::{
     wrong_type,
 };
 use super::scalar::{Name, Text};
+use crate::automata::{self, Score};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::yaml::{Node, Value};
+use crate::yaml::{Node, Scalar, Value};
 
 mapping! {
     /// What is hidden in responses: whole values (`fields`) or text that is found (`detect`).
@@ -21,6 +22,10 @@ mapping! {
         either detect: Option<Spanned<List<Spanned<Detect>>>> = "detect";
         /// Where `detect` looks: in the values at these paths and below. Default: everywhere.
         either within: Option<Spanned<List<Path>>> = "in";
+        /// How certain a detector must be. Default: 0.5. See [detectors.md](detectors.md#how-certain).
+        optional min_score: Option<Spanned<Score>> = "minScore";
+        /// What is found and shown nevertheless: texts, or `{pattern: …}` for whole matches.
+        list ignore: List<Spanned<Ignored>> = "ignore";
         /// How it is hidden.
         default("redact") with: Spanned<MaskAction> = "with";
         /// Whether a hidden value keeps its type: numbers become `0`, booleans `false`, objects `{}`,
@@ -28,6 +33,22 @@ mapping! {
         default("false") keep_type: Spanned<bool> = "keepType";
         /// Callers for whom all of these hold see the original. The key cannot be `request.body`.
         list unless: List<Condition> = "unless";
+    }
+
+    /// A detector of the catalogue, set up for one rule.
+    struct Tuned = "detector" {
+        /// Its name.
+        required detector: Spanned<Text> = "detector";
+        /// How certain it must be, in place of what the rule says.
+        optional min_score: Option<Spanned<Score>> = "minScore";
+        /// What it finds and is shown nevertheless, besides what the rule says.
+        list ignore: List<Spanned<Ignored>> = "ignore";
+    }
+
+    /// Texts to be ignored.
+    struct IgnoredPattern = "ignored" {
+        /// A regular expression that must match all that was found.
+        required pattern: Spanned<Text> = "pattern";
     }
 
     /// A detector of the author's own.
@@ -40,6 +61,8 @@ mapping! {
         optional token: Option<Spanned<Replacement>> = "token";
         /// Longest match in bytes, for a pattern that has no bound of its own.
         optional max_length: Option<Spanned<u64>> = "maxLength";
+        /// What it finds and is shown nevertheless, besides what the rule says.
+        list ignore: List<Spanned<Ignored>> = "ignore";
     }
 
     /// Keeps that many characters at the ends, and never more than half of them.
@@ -63,22 +86,69 @@ mapping! {
 #[derive(Clone, Debug)]
 pub(crate) enum Detect {
     Named(String),
+    Tuned(Box<Tuned>),
     Pattern(Box<Pattern>),
 }
 
 impl Decode for Detect {
     fn shape() -> Shape {
         Shape {
-            words: "name of a detector, or pattern".to_owned(),
-            mappings: vec![Pattern::MAPPING],
+            words: "name of a detector, `{detector: …}` or `{pattern: …}`".to_owned(),
+            mappings: vec![Tuned::MAPPING, Pattern::MAPPING],
         }
     }
 
     fn decode(node: &Node, out: &mut Diagnostics) -> Option<Self> {
         match &node.value {
+            Value::Mapping(fields) if fields.iter().any(|(key, _)| key.name == "detector") => {
+                Tuned::decode(node, out).map(|tuned| Self::Tuned(Box::new(tuned)))
+            }
             Value::Mapping(_) => Pattern::decode(node, out).map(|own| Self::Pattern(Box::new(own))),
             _ => text(node, out).map(|name| Self::Named(name.to_owned())),
         }
+    }
+}
+
+/// What is found and shown nevertheless.
+#[derive(Clone, Debug)]
+pub(crate) struct Ignored(pub(crate) automata::Ignored);
+
+impl Decode for Ignored {
+    fn shape() -> Shape {
+        Shape {
+            words: "text, or `{pattern: …}`".to_owned(),
+            mappings: vec![IgnoredPattern::MAPPING],
+        }
+    }
+
+    fn decode(node: &Node, out: &mut Diagnostics) -> Option<Self> {
+        Some(Self(match &node.value {
+            Value::Mapping(_) => {
+                let pattern = IgnoredPattern::decode(node, out)?.pattern;
+                automata::Ignored::Pattern(pattern.value.0)
+            }
+            _ => automata::Ignored::Literal(Text::decode(node, out)?.0),
+        }))
+    }
+}
+
+impl Decode for Score {
+    fn shape() -> Shape {
+        Shape::words("number from 0 to 1")
+    }
+
+    fn decode(node: &Node, out: &mut Diagnostics) -> Option<Self> {
+        let score = match &node.value {
+            Value::Scalar(Scalar { text, plain: true }) => Self::parse(text),
+            _ => None,
+        };
+        if score.is_none() {
+            out.push(
+                wrong_type(node, "a number from 0 to 1")
+                    .help("write at most two digits behind the point, such as `0.75`"),
+            );
+        }
+        score
     }
 }
 

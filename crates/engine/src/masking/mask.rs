@@ -71,6 +71,8 @@ struct Levels {
     depth: usize,
     /// Set once a child stays.
     kept: [u64; MAX_DEPTH / 64],
+    /// Per open container: [`Scope::named`] of its place.
+    named: Vec<u64>,
 }
 
 /// A value that is skipped to its end.
@@ -108,6 +110,7 @@ impl DocumentMasker {
                 levels: Levels {
                     depth: 0,
                     kept: [0; MAX_DEPTH / 64],
+                    named: Vec::new(),
                 },
                 comma: None,
                 member: None,
@@ -188,13 +191,19 @@ impl Pass<'_> {
 }
 
 impl Levels {
-    fn open(&mut self) {
+    fn open(&mut self, named: u64) {
         self.depth += 1;
+        self.named.push(named);
         self.set_kept(false);
     }
 
     fn close(&mut self) {
         self.depth = self.depth.saturating_sub(1);
+        self.named.pop();
+    }
+
+    fn named(&self) -> u64 {
+        self.named.last().copied().unwrap_or(0)
     }
 
     /// Whether a child of the innermost container stays.

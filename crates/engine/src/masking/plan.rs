@@ -76,6 +76,15 @@ pub(super) struct Scope {
     rules: u64,
     /// The detectors of those rules.
     pub(super) detectors: u64,
+    /// The detectors of which a word of context stands in the name of the member.
+    pub(super) named: u64,
+}
+
+impl Scope {
+    /// The same in a member whose name has words of context of these detectors.
+    pub(super) fn in_member(self, named: u64) -> Self {
+        Self { named, ..self }
+    }
 }
 
 /// How something is hidden: by which rule, under which name.

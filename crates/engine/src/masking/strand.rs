@@ -50,6 +50,7 @@ impl Strand {
         self.scope = scope;
         self.text.begin(raw);
         self.scanner.reset();
+        self.scanner.in_member(scope.named);
         self.open = None;
     }
 

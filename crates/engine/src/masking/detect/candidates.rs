@@ -7,6 +7,7 @@
 
 use super::Found;
 use super::detectors::{Detectors, members};
+use super::doubts::{Doubt, Doubts};
 use super::spans::Spans;
 use super::thread::{Thread, lowest};
 use super::window::Window;
@@ -21,18 +22,36 @@ const CROWD: usize = 16;
 /// What stays the same while a piece is scanned.
 #[derive(Clone, Copy)]
 pub(super) struct Run<'a> {
-    detectors: &'a Detectors,
+    pub(super) detectors: &'a Detectors,
     active: u64,
+    /// The detectors that need words before a match.
+    pub(super) needs_context: u64,
+    /// The detectors for which the text begins as if their prelude stood before it.
+    opening: u64,
     window: Window<'a>,
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(detectors: &'a Detectors, active: u64, window: Window<'a>) -> Self {
+    /// `named` are the detectors of which a word stands in the name of the member that holds the text.
+    pub(super) fn new(
+        detectors: &'a Detectors,
+        active: u64,
+        named: u64,
+        window: Window<'a>,
+    ) -> Self {
         Self {
             detectors,
             active,
+            needs_context: detectors.need_context() & !named,
+            opening: detectors.preludes() & named & active,
             window,
         }
+    }
+
+    /// The detectors of which a word stands before `start`.
+    pub(super) fn context_before(&self, start: u64) -> u64 {
+        let start = self.window.index(start);
+        self.detectors.words().before(self.window.bytes, start)
     }
 
     /// The detectors whose skeleton may begin with the byte at `index`.
@@ -60,7 +79,7 @@ impl<'a> Run<'a> {
 }
 
 /// The candidates of one text, and what was found.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Candidates {
     threads: Vec<Thread>,
     /// Matches that ended at the `.` before, which is a decimal point if a digit comes next.
@@ -69,6 +88,7 @@ pub(super) struct Candidates {
     lost: u64,
     /// The byte before is masked because of a candidate that is too long or lost.
     covered: bool,
+    doubts: Doubts,
     spans: Spans,
     overflows: u64,
 }
@@ -86,6 +106,7 @@ impl Candidates {
         self.at_point.clear();
         self.lost = 0;
         self.covered = false;
+        self.doubts.clear();
         self.spans.clear();
     }
 
@@ -101,6 +122,9 @@ impl Candidates {
     pub(super) fn run(&mut self, run: &Run<'_>, from: usize, found: &mut Vec<Found>) -> u64 {
         let bytes = run.window.bytes;
         let mut at = from;
+        if run.opening != 0 && run.window.base == 0 && from == 0 && !bytes.is_empty() {
+            self.open(run);
+        }
         loop {
             if self.is_calm() {
                 if self.threads.is_empty() {
@@ -118,17 +142,19 @@ impl Candidates {
                 at += 1;
             }
         }
-        self.undecided(run, bytes.len())
+        self.decide(run, bytes.len())
     }
 
     /// Ends the text where the window ends.
     pub(super) fn end(&mut self, run: &Run<'_>, found: &mut Vec<Found>) {
         let end = run.window.offset(run.window.bytes.len());
         self.settle_at_point(run, end, true);
-        for thread in &self.threads {
-            let matched = run.detectors.matches(thread.state) & thread.eligible;
-            record(run, &mut self.spans, thread.start, end, matched);
+        for thread in &mut self.threads {
+            let matched = thread.matched(run, u64::MAX);
+            let doubts = &mut self.doubts;
+            record(run, &mut self.spans, doubts, thread.start, end, matched);
         }
+        self.doubts.settle(u64::MAX, &mut self.spans);
         self.spans.hand_out(u64::MAX, false, found);
     }
 
@@ -202,17 +228,13 @@ impl Candidates {
         let ending = Ending::new(run, index, byte);
         let mut swallowing = false;
         self.threads.retain_mut(|thread| {
-            let ended = run.detectors.matches(thread.state) & thread.eligible & ending.may_end;
+            let ended = thread.matched(run, ending.may_end);
             if ended != 0 {
-                ending.settle(
-                    run,
-                    thread.start,
-                    ended,
-                    &mut self.spans,
-                    &mut self.at_point,
-                );
+                let (start, at_point) = (thread.start, &mut self.at_point);
+                let now = ending.settle(start, ended, at_point);
+                record(run, &mut self.spans, &mut self.doubts, start, offset, now);
             }
-            let lives = thread.step(run.detectors, byte, offset + 1, &mut self.spans);
+            let lives = thread.step(run, byte, offset + 1, &mut self.spans);
             swallowing |= lives && thread.swallowing != 0;
             lives
         });
@@ -227,8 +249,23 @@ impl Candidates {
         if self.threads.len() >= CROWD && offset.is_multiple_of(8) {
             self.merge(run.detectors);
         }
+        if self.doubts.are_many() {
+            self.decide(run, index + 1);
+            if self.doubts.are_many() {
+                self.doubts.settle(u64::MAX, &mut self.spans);
+            }
+        }
         if self.covered && !is_continuation(byte) {
             self.hand_out_piece(run, index, found);
+        }
+    }
+
+    /// Starts the candidates that begin with the text because of the name of its member.
+    fn open(&mut self, run: &Run<'_>) {
+        for detector in members(run.opening) {
+            let state = run.detectors.opening(detector);
+            self.threads
+                .push(Thread::new(run.detectors, 0, state, 1 << detector));
         }
     }
 
@@ -237,11 +274,13 @@ impl Candidates {
         for at_point in self.at_point.drain(..) {
             if is_match {
                 let AtPoint { start, detectors } = at_point;
+                let end = end.saturating_sub(1);
                 record(
                     run,
                     &mut self.spans,
+                    &mut self.doubts,
                     start,
-                    end.saturating_sub(1),
+                    end,
                     detectors,
                 );
             }
@@ -272,6 +311,10 @@ impl Candidates {
         }
         if self.threads.len() < MAX_THREADS {
             self.threads.push(thread);
+            return;
+        }
+        thread.look_for_context(run);
+        if thread.eligible == 0 {
             return;
         }
         self.overflows += 1;
@@ -310,11 +353,18 @@ impl Candidates {
     fn hand_out_piece(&mut self, run: &Run<'_>, index: usize, found: &mut Vec<Found>) {
         let offset = run.window.offset(index);
         if let Some(start) = self.spans.piece_due(offset)
-            && self.undecided(run, index + 1) >= start
+            && self.decide(run, index + 1) >= start
         {
             self.spans.hand_out(start, true, found);
             self.spans.hand_out_piece(offset, found);
         }
+    }
+
+    /// The same as [`Candidates::undecided`]; matches that begin before it do not wait any more.
+    fn decide(&mut self, run: &Run<'_>, index: usize) -> u64 {
+        let decided = self.undecided(run, index);
+        self.doubts.settle(decided, &mut self.spans);
+        decided
     }
 
     /// The offset of the first byte before `index` from which on a match may begin that is not known
@@ -333,7 +383,6 @@ impl Candidates {
 
 /// The place before a byte, where matches may end.
 struct Ending {
-    offset: u64,
     /// The detectors whose match may end here.
     may_end: u64,
     /// Those of them whose match may end here only if the byte, a `.`, is no decimal point.
@@ -349,40 +398,46 @@ impl Ending {
             u64::MAX
         };
         Self {
-            offset: run.window.offset(index),
             may_end: run.detectors.may_end(byte),
             unless_point: !at_point,
         }
     }
 
-    /// Adds the matches of `detectors` that begin at `start` and end here.
-    fn settle(
-        &self,
-        run: &Run<'_>,
-        start: u64,
-        detectors: u64,
-        spans: &mut Spans,
-        at_point: &mut Vec<AtPoint>,
-    ) {
-        record(
-            run,
-            spans,
-            start,
-            self.offset,
-            detectors & !self.unless_point,
-        );
-        let detectors = detectors & self.unless_point;
-        if detectors != 0 {
+    /// Those of `detectors` whose match from `start` ends here whatever comes; the others wait.
+    fn settle(&self, start: u64, detectors: u64, at_point: &mut Vec<AtPoint>) -> u64 {
+        let waiting = detectors & self.unless_point;
+        if waiting != 0 {
+            let detectors = waiting;
             at_point.push(AtPoint { start, detectors });
         }
+        detectors & !waiting
     }
 }
 
 /// Adds a match of each of `detectors` that accepts it.
-fn record(run: &Run<'_>, spans: &mut Spans, start: u64, end: u64, detectors: u64) {
+fn record(
+    run: &Run<'_>,
+    spans: &mut Spans,
+    doubts: &mut Doubts,
+    start: u64,
+    end: u64,
+    detectors: u64,
+) {
     for detector in members(detectors) {
-        if run.detectors.accepts(detector, &run.window, start, end) {
-            spans.insert(start, end, detector);
+        if !run.detectors.accepts(detector, &run.window, start, end) {
+            continue;
+        }
+        let start = run
+            .detectors
+            .after_prelude(detector, &run.window, start, end);
+        match run.detectors.ignores(detector, &run.window, start, end) {
+            None => spans.insert(start, end, detector),
+            Some(ignored) => doubts.insert(Doubt {
+                start,
+                end,
+                detector,
+                ignored,
+            }),
         }
     }
 }

@@ -5,6 +5,7 @@ use tracegate_bundle::policy::{
     Boundary, Detector, DetectorSet, MAX_MATCH_LEN, Overlong, Validator,
 };
 
+use super::context::Words;
 use super::table::Table;
 use super::validate;
 use super::window::{LeadRun, Neighbour, Window};
@@ -24,6 +25,11 @@ pub struct Detectors {
     continues: Box<[u64; 256]>,
     left: Boundaries,
     right: Boundaries,
+    /// The words that matches need before them, and the detectors that have some.
+    words: Words,
+    need_context: u64,
+    /// Detectors with a prelude.
+    preludes: u64,
     /// Detectors with a lead.
     leads: u64,
     lead_runs: Vec<LeadRun>,
@@ -86,12 +92,19 @@ impl Detectors {
             continues: Box::new([0; 256]),
             left: Boundaries::new(detectors, |detector| detector.left),
             right: Boundaries::new(detectors, |detector| detector.right),
+            words: Words::new(detectors),
+            need_context: collect(detectors, |detector| !detector.context.is_empty()),
+            preludes: collect(detectors, |detector| !detector.prelude.is_empty()),
             leads: collect(detectors, |detector| detector.lead.is_some()),
             lead_runs: lead_runs(detectors),
             lead_ends: Box::new([0; 256]),
             mask_overlong: collect(detectors, |detector| detector.overlong == Overlong::Mask),
             elder_suffices: collect(detectors, |detector| {
-                detector.validator == Validator::None && detector.overlong == Overlong::Mask
+                detector.validator == Validator::None
+                    && detector.overlong == Overlong::Mask
+                    && detector.context.is_empty()
+                    && detector.prelude.is_empty()
+                    && detector.ignore.is_none()
             }),
             set,
         };
@@ -169,6 +182,73 @@ impl Detectors {
     /// The detectors that have a candidate in which `byte` stands after the first byte.
     pub(super) fn continues(&self, byte: u8) -> u64 {
         self.continues.get(usize::from(byte)).copied().unwrap_or(0)
+    }
+
+    /// Those of `detectors` of which a word of context stands in the name of a member. What to tell the
+    /// [`super::Scanner`] of the texts that the member holds.
+    #[must_use]
+    pub fn context_in(&self, name: &[u8], detectors: u64) -> u64 {
+        if self.need_context & detectors == 0 {
+            return 0;
+        }
+        self.words.in_name(name) & detectors
+    }
+
+    pub(super) fn words(&self) -> &Words {
+        &self.words
+    }
+
+    pub(super) fn need_context(&self) -> u64 {
+        self.need_context
+    }
+
+    pub(super) fn preludes(&self) -> u64 {
+        self.preludes
+    }
+
+    /// The state after the shortest prelude of a detector.
+    pub(super) fn opening(&self, detector: u8) -> State {
+        let prelude = self
+            .detector(detector)
+            .map(|detector| detector.prelude.as_bytes());
+        let first = prelude.and_then(<[u8]>::first);
+        first.map_or(DEAD, |&first| self.first(first))
+    }
+
+    /// Where a match of `detector` begins behind its prelude.
+    pub(super) fn after_prelude(
+        &self,
+        detector: u8,
+        window: &Window<'_>,
+        start: u64,
+        end: u64,
+    ) -> u64 {
+        if self.preludes >> detector & 1 == 0 {
+            return start;
+        }
+        let prelude = self
+            .detector(detector)
+            .map(|detector| detector.prelude.as_bytes());
+        let (prelude, candidate) = (prelude.unwrap_or_default(), window.candidate(start, end));
+        let (candidate, _) = candidate.unwrap_or_default();
+        let length = candidate
+            .iter()
+            .take_while(|byte| prelude.contains(byte))
+            .count();
+        start + length as u64
+    }
+
+    /// Whether `detector` ignores a match; `None` if it ignores none at all.
+    pub(super) fn ignores(
+        &self,
+        detector: u8,
+        window: &Window<'_>,
+        start: u64,
+        end: u64,
+    ) -> Option<bool> {
+        let ignore = self.detector(detector)?.ignore.as_ref()?;
+        let candidate = window.candidate(start, end);
+        Some(candidate.is_some_and(|(candidate, _)| ignore.is_match(candidate)))
     }
 
     pub(super) fn leads(&self) -> u64 {

@@ -9,11 +9,14 @@
 //!
 //! - [`Detectors`] is what a bundle's detectors become once, when it is loaded.
 //! - [`Scanner`] is the state of one text: start reading there.
-//! - `thread` is one candidate, `window` the text that can still be looked at, `spans` joins what was
-//!   found, `validate` holds the checks. `candidates` steps the threads.
+//! - `thread` is one candidate, `window` the text that can still be looked at, `validate` holds the checks,
+//!   `context` the words that a match needs, `doubts` what may have to be ignored; `spans` joins what was
+//!   found. `candidates` steps the threads.
 
 mod candidates;
+mod context;
 mod detectors;
+mod doubts;
 mod scanner;
 mod spans;
 mod table;

@@ -43,22 +43,135 @@ impl Reference {
         }
     }
 
-    /// All matches in `text`, overlapping ones joined.
-    pub(super) fn scan(&self, text: &[u8]) -> Vec<Span> {
+    /// All matches in `text`, overlapping ones joined. `named` are the detectors of which a word stands in
+    /// the name of the member that holds the text.
+    pub(super) fn scan(&self, text: &[u8], named: u64) -> Vec<Span> {
         let mut matches = Vec::new();
         for (index, (detector, dfa)) in (0..).zip(&self.detectors) {
+            let named = named >> index & 1 == 1;
+            let mut found = Vec::new();
             for start in 0..text.len() {
-                if !may_begin(detector.left, text, start) {
+                if !may_begin(detector.left, text, start)
+                    || !named && !is_in_context(detector, text, start)
+                {
                     continue;
                 }
                 for skeleton in skeletons(detector, text, start) {
-                    let ends = matches_from(detector, dfa, text, start, skeleton);
-                    matches.extend(ends.map(|end| (start, end, index)));
+                    found.extend(matches_from(detector, dfa, text, start, skeleton));
                 }
             }
+            if named && let Some(first) = detector.prelude.chars().next() {
+                found.extend(opening_matches(detector, dfa, text, first));
+            }
+            matches.extend(without_ignored(detector, text, &found, index));
         }
         join(matches)
     }
+}
+
+/// A match, before what is ignored is taken away.
+#[derive(Clone, Copy)]
+struct Match {
+    start: usize,
+    end: usize,
+    /// Longer than `max_len`: too long to be compared with what is ignored.
+    overlong: bool,
+}
+
+/// Takes away the matches that are ignored and what lies in them.
+fn without_ignored(detector: &Detector, text: &[u8], found: &[Match], index: u8) -> Vec<Span> {
+    let is_ignored = |it: &Match| {
+        let ignore = detector.ignore.as_ref();
+        !it.overlong && ignore.is_some_and(|ignore| ignore.is_match(&text[it.start..it.end]))
+    };
+    let ignored: Vec<_> = found.iter().filter(|it| is_ignored(it)).collect();
+    let within = |it: &Match| {
+        let mut ignored = ignored.iter();
+        ignored.any(|other| other.start <= it.start && it.end <= other.end)
+    };
+    let stay = found.iter().filter(|it| it.overlong || !within(it));
+    stay.map(|it| (it.start, it.end, index)).collect()
+}
+
+/// The matches at the beginning of `text`, as if `first` stood before it.
+fn opening_matches(
+    detector: &Detector,
+    dfa: &dense::DFA<Vec<u32>>,
+    text: &[u8],
+    first: char,
+) -> Vec<Match> {
+    let whole = [&[first as u8], text].concat();
+    (1..=text.len().min(detector.max_len as usize))
+        .filter(|&end| end >= detector.min_len as usize)
+        .filter(|&end| may_end(detector.right, text, end))
+        .filter(|&end| is_whole_match(dfa, &whole[..=end]))
+        .filter(|&end| validate::holds(detector.validator, &text[..end], b""))
+        .map(|end| behind_prelude(detector, text, 0, end))
+        .collect()
+}
+
+/// The match itself.
+fn behind_prelude(detector: &Detector, text: &[u8], start: usize, end: usize) -> Match {
+    let candidate = text[start..end].iter();
+    let is_prelude = |byte: &&u8| detector.prelude.as_bytes().contains(byte);
+    Match {
+        start: start + candidate.take_while(is_prelude).count(),
+        end,
+        overlong: false,
+    }
+}
+
+/// Whether a word of the detector stands in the 64 bytes before `start`, or none is needed.
+fn is_in_context(detector: &Detector, text: &[u8], start: usize) -> bool {
+    let letter = |at: usize| {
+        text.get(at)
+            .is_some_and(|byte| byte.is_ascii_alphabetic() || *byte > 127)
+    };
+    let hump = |at: usize| {
+        at > 0
+            && text.get(at).is_some_and(u8::is_ascii_uppercase)
+            && !text[at - 1].is_ascii_uppercase()
+    };
+    let edge_before = |at: usize| at == 0 || !letter(at - 1) || hump(at);
+    let edge_after = |at: usize| !letter(at) || hump(at);
+    let plural = |at: usize| at < start && matches!(text[at], b's' | b'S') && edge_after(at + 1);
+    let from = start.saturating_sub(64);
+    let stretches = (from..start).flat_map(|begin| (begin + 1..=start).map(move |end| begin..end));
+    let mut whole_words = stretches
+        .filter(|it| edge_before(it.start) && (edge_after(it.end) || plural(it.end)))
+        .map(|it| text[it].to_ascii_lowercase());
+    detector.context.is_empty()
+        || whole_words.any(|stretch| {
+            detector
+                .context
+                .iter()
+                .any(|word| is_spelled(word, &stretch))
+        })
+}
+
+/// Whether `stretch` is `word` with a separator, or none, in place of each space.
+fn is_spelled(word: &str, stretch: &[u8]) -> bool {
+    let parts: Vec<&str> = word.split(' ').collect();
+    let Some((first, rest)) = parts.split_first() else {
+        return false;
+    };
+    let Some(mut stretch) = stretch.strip_prefix(first.as_bytes()) else {
+        return false;
+    };
+    for part in rest {
+        let [b' ' | b'_' | b'-' | b'.', after @ ..] = stretch else {
+            match stretch.strip_prefix(part.as_bytes()) {
+                Some(after) => stretch = after,
+                None => return false,
+            }
+            continue;
+        };
+        match after.strip_prefix(part.as_bytes()) {
+            Some(after) => stretch = after,
+            None => return false,
+        }
+    }
+    stretch.is_empty()
 }
 
 /// Where the skeleton of a match that begins at `start` may begin.
@@ -80,11 +193,11 @@ fn matches_from(
     text: &[u8],
     start: usize,
     skeleton: usize,
-) -> impl Iterator<Item = usize> {
+) -> Vec<Match> {
     let (min, max) = (detector.min_len as usize, detector.max_len as usize);
     let viable = longest_viable(dfa, &text[skeleton..]);
     let ends = skeleton + 1..=(skeleton + viable).min(start + max);
-    let mut ends: Vec<_> = ends
+    let ends = ends
         .filter(|end| end - start >= min)
         .filter(|&end| may_end(detector.right, text, end))
         .filter(|&end| is_whole_match(dfa, &text[skeleton..end]))
@@ -92,13 +205,20 @@ fn matches_from(
             let before = &text[start.saturating_sub(CONTEXT)..start];
             detector.validator == Validator::None
                 || validate::holds(detector.validator, &text[start..end], before)
-        })
+        });
+    let mut matches: Vec<_> = ends
+        .map(|end| behind_prelude(detector, text, start, end))
         .collect();
     if detector.overlong == Overlong::Mask && skeleton + viable - start > max {
         let rest = text[skeleton + viable..].iter();
-        ends.push(skeleton + viable + rest.take_while(|&byte| byte & 0xc0 == 0x80).count());
+        let end = skeleton + viable + rest.take_while(|&byte| byte & 0xc0 == 0x80).count();
+        matches.push(Match {
+            start,
+            end,
+            overlong: true,
+        });
     }
-    ends.into_iter()
+    matches
 }
 
 fn may_begin(boundary: Boundary, text: &[u8], start: usize) -> bool {

@@ -12,7 +12,7 @@ const JOIN: usize = 512;
 ///
 /// Memory is bounded whatever the text is. A scanner is made to be used again for the next text:
 /// [`Scanner::finish`] leaves it as new, without giving its memory back.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Scanner {
     candidates: Candidates,
     /// Text that may still be looked at.
@@ -23,6 +23,8 @@ pub struct Scanner {
     position: u64,
     /// How much of it is decided.
     decided: u64,
+    /// The detectors of which a word stands in the name of the member that holds the text.
+    named: u64,
 }
 
 impl Scanner {
@@ -39,6 +41,13 @@ impl Scanner {
         self.held_base = 0;
         self.position = 0;
         self.decided = 0;
+        self.named = 0;
+    }
+
+    /// The text that begins now stands in a member whose name has words of these detectors:
+    /// [`Detectors::context_in`].
+    pub fn in_member(&mut self, named: u64) {
+        self.named = named;
     }
 
     /// Feeds the next piece of the text, of any length.
@@ -74,7 +83,7 @@ impl Scanner {
         }
         if self.held.is_empty() {
             let window = Window { base, bytes: piece };
-            let run = Run::new(detectors, active, window);
+            let run = Run::new(detectors, active, self.named, window);
             decided = self.candidates.run(&run, done, found);
             let keep = window.index(decided.saturating_sub(CONTEXT as u64));
             self.held.extend(piece.iter().skip(keep));
@@ -91,11 +100,11 @@ impl Scanner {
             bytes: &self.held,
         };
         self.candidates
-            .end(&Run::new(detectors, active, window), found);
+            .end(&Run::new(detectors, active, self.named, window), found);
         self.reset();
     }
 
-    /// Feeds a text that is there as a whole: [`Scanner::push`] and [`Scanner::finish`] in one, without
+    /// Feeds a text that is there as a whole, to a scanner at the beginning of one: [`Scanner::push`] and [`Scanner::finish`] in one, without
     /// a copy of what would have to be held.
     pub fn scan(
         &mut self,
@@ -104,12 +113,11 @@ impl Scanner {
         text: &[u8],
         found: &mut Vec<Found>,
     ) {
-        self.reset();
         let window = Window {
             base: 0,
             bytes: text,
         };
-        let run = Run::new(detectors, active, window);
+        let run = Run::new(detectors, active, self.named, window);
         self.candidates.run(&run, 0, found);
         self.candidates.end(&run, found);
         self.reset();
@@ -149,7 +157,7 @@ impl Scanner {
             base: self.held_base,
             bytes: &self.held,
         };
-        let run = Run::new(detectors, active, window);
+        let run = Run::new(detectors, active, self.named, window);
         let decided = self.candidates.run(&run, from, found);
         let drop = window
             .index(decided.saturating_sub(CONTEXT as u64))

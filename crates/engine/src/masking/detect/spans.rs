@@ -6,7 +6,7 @@ use super::Found;
 const PIECE: u64 = 256;
 
 /// Matches that are not handed out yet, in order and apart from each other.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Spans {
     spans: Vec<Span>,
 }

@@ -3,7 +3,10 @@
 
 use std::sync::OnceLock;
 
-use policy_compiler::automata::{DetectorChoice, built_in_names, built_ins, detectors};
+use policy_compiler::automata::{
+    DetectorChoice, DetectorInstance, Ignored, Score, built_in_names, built_ins, detectors,
+    instances,
+};
 use proptest::prelude::*;
 
 use super::reference::Reference;
@@ -12,6 +15,43 @@ use super::*;
 fn built_in_detectors() -> Detectors {
     let choices: Vec<_> = built_in_names().map(DetectorChoice::BuiltIn).collect();
     Detectors::new(detectors(&choices).unwrap())
+}
+
+/// The built-in detectors as a strict rule has them, which asks for words wherever that makes a
+/// difference and ignores some of what is found.
+fn strict_detectors() -> &'static (Detectors, Reference) {
+    static BOTH: OnceLock<(Detectors, Reference)> = OnceLock::new();
+    BOTH.get_or_init(|| {
+        let ignore = [
+            Ignored::Literal("4111 1111 1111 1111".to_owned()),
+            Ignored::Pattern(r"[a-z.]+@example\.com|\+1.*|sk-[a-z]+.*".to_owned()),
+            Ignored::Pattern("[0-9 .-]{4,14}".to_owned()),
+        ];
+        let min_score = |built_in: &policy_compiler::automata::BuiltIn| {
+            let best = built_in
+                .forms
+                .iter()
+                .map(|form| form.context_score.unwrap_or(form.score));
+            best.max().unwrap_or(Score::DEFAULT)
+        };
+        let wanted: Vec<_> = built_ins()
+            .iter()
+            .map(|built_in| DetectorInstance {
+                choice: DetectorChoice::BuiltIn(&built_in.name),
+                min_score: min_score(built_in),
+                ignore: &ignore,
+            })
+            .collect();
+        let set = instances(&wanted).unwrap();
+        let reached = built_ins().iter().flat_map(|built_in| {
+            let least = min_score(built_in);
+            let forms = built_in.forms.iter();
+            forms.filter(move |form| form.context_score.unwrap_or(form.score) >= least)
+        });
+        let patterns: Vec<_> = reached.map(|form| form.pattern.as_str()).collect();
+        let reference = Reference::new(&set, &patterns);
+        (Detectors::new(set), reference)
+    })
 }
 
 fn of_patterns(patterns: &[(&str, Option<u32>)]) -> Detectors {
@@ -100,8 +140,14 @@ fn texts() -> impl Strategy<Value = Vec<u8>> {
             finds.chain(built_in.ignores.iter().cloned())
         })
         .collect();
+    let words: Vec<String> = built_ins()
+        .iter()
+        .flat_map(|built_in| &built_in.context)
+        .map(|word| format!(" {word}: "))
+        .collect();
     let fragment = prop_oneof![
         4 => prop::sample::select(examples).prop_map(String::into_bytes),
+        2 => prop::sample::select(words).prop_map(String::into_bytes),
         2 => "[ -~]{0,12}".prop_map(String::into_bytes),
         2 => "[0-9 .-]{1,24}".prop_map(String::into_bytes),
         1 => "[a-z.@-]{1,80}".prop_map(String::into_bytes),
@@ -174,10 +220,28 @@ proptest! {
         let detectors = built_in_detectors_once();
         let reference = REFERENCE.get_or_init(|| {
             let forms = built_ins().iter().flat_map(|built_in| &built_in.forms);
+            // By default all are there, some only with a word of context.
             let patterns: Vec<_> = forms.map(|form| form.pattern.as_str()).collect();
             Reference::new(detectors.set(), &patterns)
         });
-        prop_assert_eq!(whole_spans(&scan(detectors, &text)), reference.scan(&text));
+        prop_assert_eq!(whole_spans(&scan(detectors, &text)), reference.scan(&text, 0));
+    }
+
+    #[test]
+    fn words_of_context_and_what_is_ignored_are_those_of_the_reference_at_every_cut(
+        text in short_texts(),
+        named in prop_oneof![Just(0), any::<u64>()],
+    ) {
+        let (detectors, reference) = strict_detectors();
+        let mut scanner = Scanner::new();
+        let mut whole = Vec::new();
+        scanner.in_member(named);
+        scanner.scan(detectors, u64::MAX, &text, &mut whole);
+        prop_assert_eq!(whole_spans(&whole), reference.scan(&text, named));
+        scanner.in_member(named);
+        prop_assert_eq!(&scan_pieces(&mut scanner, detectors, text.chunks(1)), &whole);
+        scanner.in_member(named);
+        prop_assert_eq!(&scan_pieces(&mut scanner, detectors, text.chunks(7)), &whole);
     }
 
     #[test]
@@ -205,7 +269,7 @@ proptest! {
             spans.into_iter().map(|(start, end, _)| (start, end)).collect()
         };
         let found = spans(whole_spans(&scan(detectors, text.as_bytes())));
-        prop_assert_eq!(found, spans(reference.scan(text.as_bytes())));
+        prop_assert_eq!(found, spans(reference.scan(text.as_bytes(), 0)));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use tracegate_bundle::automaton::State;
 
+use super::candidates::Run;
 use super::detectors::Detectors;
 use super::spans::Spans;
 
@@ -17,6 +18,8 @@ pub(super) struct Thread {
     pub(super) swallowing: u64,
     /// The offset up to which it is not too long for any eligible detector.
     pub(super) deadline: u64,
+    /// Whether the words before it have been looked at.
+    in_context: bool,
 }
 
 impl Thread {
@@ -27,21 +30,38 @@ impl Thread {
             eligible,
             swallowing: 0,
             deadline: detectors.deadline(start, eligible),
+            in_context: false,
+        }
+    }
+
+    /// What has matched, of `detectors`. Those that need words before the candidate which are not there
+    /// are not asked again.
+    #[inline]
+    pub(super) fn matched(&mut self, run: &Run<'_>, detectors: u64) -> u64 {
+        let matched = run.detectors.matches(self.state) & self.eligible & detectors;
+        if matched & run.needs_context == 0 || self.in_context {
+            return matched;
+        }
+        self.look_for_context(run);
+        matched & self.eligible
+    }
+
+    /// Gives up the detectors that need words before the candidate which are not there.
+    #[cold]
+    pub(super) fn look_for_context(&mut self, run: &Run<'_>) {
+        if !self.in_context {
+            self.in_context = true;
+            self.eligible &= !run.needs_context | run.context_before(self.start);
         }
     }
 
     /// Steps over the byte that ends at `end`. Whether the candidate still lives.
-    pub(super) fn step(
-        &mut self,
-        detectors: &Detectors,
-        byte: u8,
-        end: u64,
-        spans: &mut Spans,
-    ) -> bool {
+    pub(super) fn step(&mut self, run: &Run<'_>, byte: u8, end: u64, spans: &mut Spans) -> bool {
+        let detectors = run.detectors;
         self.state = detectors.next(self.state, byte);
         let live = detectors.live(self.state);
         if end > self.deadline {
-            self.outgrow(detectors, live, end, spans);
+            self.outgrow(run, live, end, spans);
         }
         if self.swallowing != 0 {
             self.swallowing &= live;
@@ -52,7 +72,11 @@ impl Thread {
 
     /// Decides about the detectors for which the candidate is now too long.
     #[cold]
-    fn outgrow(&mut self, detectors: &Detectors, live: u64, end: u64, spans: &mut Spans) {
+    fn outgrow(&mut self, run: &Run<'_>, live: u64, end: u64, spans: &mut Spans) {
+        let detectors = run.detectors;
+        if self.eligible & run.needs_context != 0 {
+            self.look_for_context(run);
+        }
         let outgrown = detectors.outgrown(self.eligible, end - self.start);
         self.eligible &= !outgrown;
         self.deadline = detectors.deadline(self.start, self.eligible);

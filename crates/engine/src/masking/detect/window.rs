@@ -1,7 +1,8 @@
 //! The part of a text that can still be looked at.
 
-/// How many bytes before a candidate a check may look at.
-pub(super) const CONTEXT: usize = 16;
+/// How many bytes before a candidate may be looked at: words of context begin in the last 64, and one
+/// byte more tells whether they do.
+pub(super) const CONTEXT: usize = 72;
 
 /// A stretch of text, with at least [`CONTEXT`] bytes (or the beginning of the text) before
 /// everything that is not decided yet.

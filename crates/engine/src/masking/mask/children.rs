@@ -14,7 +14,9 @@ impl Pass<'_> {
             self.state.cursor.element(&self.state.plan.paths);
             self.state.trail.element();
         }
-        self.begin_child(at)
+        // Elements belong to the member that holds their list.
+        let named = self.state.levels.named();
+        self.begin_child(at).in_member(named)
     }
 
     /// A member or element begins at `start`: what holds there; it may be gone already.

@@ -23,7 +23,7 @@ impl Sink for Pass<'_> {
         }
         self.state.cursor.open();
         self.state.trail.open();
-        self.state.levels.open();
+        self.state.levels.open(scope.named);
     }
 
     fn close(&mut self, end: u64) {
@@ -50,7 +50,8 @@ impl Sink for Pass<'_> {
         self.state.cursor.member(&self.state.plan.paths, name);
         self.state.trail.member(name);
         let scope = self.begin_child(raw.start);
-        self.state.member = Some(scope);
+        let named = self.state.plan.detectors.context_in(name, scope.detectors);
+        self.state.member = Some(scope.in_member(named));
         if self.state.swallow.is_none() && scope.detectors != 0 {
             self.mask_name(name, raw, scope);
         }

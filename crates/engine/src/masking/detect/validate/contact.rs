@@ -52,3 +52,8 @@ fn has_one_separator(candidate: &[u8]) -> bool {
         None => is_closed,
     }
 }
+
+/// E.164 §6 again, of a number that only a word of context makes one: a date is none.
+pub(super) fn is_bare_phone(candidate: &[u8]) -> bool {
+    (7..=15).contains(&digits(candidate).count()) && !super::date::is_date(candidate)
+}

@@ -6,6 +6,7 @@ use tracegate_bundle::policy::Validator;
 
 mod contact;
 mod currency;
+mod date;
 mod national;
 mod network;
 mod payment;
@@ -19,6 +20,7 @@ pub(super) fn holds(validator: Validator, candidate: &[u8], before: &[u8]) -> bo
         Validator::None => true,
         Validator::Email => contact::is_email(candidate),
         Validator::Phone => contact::is_phone(candidate),
+        Validator::BarePhone => contact::is_bare_phone(candidate),
         Validator::PaymentCard => payment::is_payment_card(candidate),
         Validator::Iban => payment::is_iban(candidate),
         Validator::UsSsn => national::is_us_ssn(candidate),
@@ -29,10 +31,14 @@ pub(super) fn holds(validator: Validator, candidate: &[u8], before: &[u8]) -> bo
         Validator::FrNir => national::is_fr_nir(candidate),
         Validator::EsDni => national::is_es_dni(candidate),
         Validator::ItCodiceFiscale => national::is_it_codice_fiscale(candidate),
+        Validator::NlBsn => national::is_nl_bsn(candidate),
+        Validator::Passport => national::is_passport(candidate),
+        Validator::Date => date::is_date(candidate),
         Validator::Ipv4 => network::is_ipv4(candidate) && !network::follows_version_word(before),
         Validator::Ipv6 => network::is_ipv6(candidate),
         Validator::Bitcoin => currency::is_bitcoin(candidate),
         Validator::Jwt => secret::is_jwt(candidate),
+        Validator::HighEntropy => secret::is_random(candidate),
         Validator::BasicAuth => secret::is_basic_auth(candidate),
     }
 }

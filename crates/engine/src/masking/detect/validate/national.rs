@@ -158,3 +158,19 @@ pub(super) fn is_it_codice_fiscale(candidate: &[u8]) -> bool {
         .all(|character| character.is_ascii_alphabetic())
         && check == Some(sum % 26)
 }
+
+/// The eleven test of the Dutch tax authority: the weighted sum is a multiple of eleven.
+pub(super) fn is_nl_bsn(candidate: &[u8]) -> bool {
+    let weights = [9i32, 8, 7, 6, 5, 4, 3, 2, -1];
+    let products = digits(candidate)
+        .zip(weights)
+        .map(|(digit, weight)| i32::from(digit) * weight);
+    digits(candidate).count() == 9
+        && digits(candidate).any(|digit| digit != 0)
+        && products.sum::<i32>() % 11 == 0
+}
+
+/// A letter first and five digits at least: no word looks like that.
+pub(super) fn is_passport(candidate: &[u8]) -> bool {
+    candidate.first().is_some_and(u8::is_ascii_alphabetic) && digits(candidate).count() >= 5
+}

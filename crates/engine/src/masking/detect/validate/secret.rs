@@ -44,3 +44,39 @@ pub(super) fn is_basic_auth(candidate: &[u8]) -> bool {
         .decode(credentials)
         .is_ok_and(|decoded| decoded.contains(&b':') && !decoded.iter().any(u8::is_ascii_control))
 }
+
+/// At least 16 characters with letters and digits among them, that repeat so little that no person chose
+/// them: 3 bits in each of hexadecimal digits, 3.5 else.
+pub(super) fn is_random(candidate: &[u8]) -> bool {
+    let prelude = candidate
+        .iter()
+        .take_while(|byte| b"=:\"' ".contains(byte))
+        .count();
+    let value = candidate.get(prelude..).unwrap_or_default();
+    let has = |kind: fn(&u8) -> bool| value.iter().any(kind);
+    if value.len() < 16 || !has(u8::is_ascii_digit) || !has(u8::is_ascii_alphabetic) {
+        return false;
+    }
+    let floor = if value.iter().all(u8::is_ascii_hexdigit) {
+        3.0
+    } else {
+        3.5
+    };
+    entropy(value) >= floor
+}
+
+/// Shannon's entropy of the characters, in bits for each.
+fn entropy(text: &[u8]) -> f32 {
+    let mut counts = [0u16; 128];
+    for &byte in text {
+        if let Some(count) = counts.get_mut(usize::from(byte)) {
+            *count = count.saturating_add(1);
+        }
+    }
+    let total = text.len() as f32;
+    let parts = counts.iter().filter(|&&count| count > 0).map(|&count| {
+        let share = f32::from(count) / total;
+        -share * share.log2()
+    });
+    parts.sum()
+}

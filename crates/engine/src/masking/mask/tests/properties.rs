@@ -208,6 +208,7 @@ proptest! {
             detectors: &detectors,
             hash: &hash,
             masked_names: 0,
+            named: 0,
             counts: Default::default(),
         };
         let expected = reference.mask(&body);

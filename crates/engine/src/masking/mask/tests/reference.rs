@@ -21,6 +21,7 @@ pub(super) struct Reference<'a> {
     /// What a hash is, given the name and the value.
     pub(super) hash: &'a dyn Fn(&str, &[u8]) -> String,
     pub(super) masked_names: u32,
+    pub(super) named: u64,
     pub(super) counts: BTreeMap<(String, String, ActionKind), u32>,
 }
 
@@ -209,6 +210,11 @@ impl Reference<'_> {
             .field_rule(live)
             .is_some_and(|rule| self.rules[rule].action == MaskAction::Drop);
         let mut out = String::new();
+        // Words of context in the name count for the value and what is listed in it.
+        let outer = self.named;
+        if name.is_some() {
+            self.named = 0;
+        }
         if let (Some(name), false) = (name, drops) {
             let raw: String = child.name.iter().flatten().map(|c| &*c.raw).collect();
             out = match self.whole(name, live, path) {
@@ -221,7 +227,12 @@ impl Reference<'_> {
             };
         }
         out.push_str(&child.between);
-        out.push_str(&self.value(&child.value, live, path)?);
+        if let Some(name) = name {
+            self.named = self.detectors.context_in(name.as_bytes(), u64::MAX);
+        }
+        let value = self.value(&child.value, live, path);
+        self.named = outer;
+        out.push_str(&value?);
         Some(out)
     }
 
@@ -279,7 +290,9 @@ impl Reference<'_> {
         let active = rules.iter().fold(0, |all, (_, detectors)| all | detectors);
         let mut found = Vec::new();
         if active != 0 {
-            Scanner::new().scan(self.detectors, active, text.as_bytes(), &mut found);
+            let mut scanner = Scanner::new();
+            scanner.in_member(self.named);
+            scanner.scan(self.detectors, active, text.as_bytes(), &mut found);
         }
         // A match that goes on is one match.
         let mut whole: Vec<Found> = Vec::new();
