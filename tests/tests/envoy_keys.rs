@@ -101,3 +101,32 @@ fn wait_for(mut holds: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(100));
     }
 }
+
+#[test]
+fn a_new_key_under_the_old_name_is_fetched_when_a_token_needs_it() {
+    let corp = Corp::new();
+    let setup = corp.setup(1, "DELETE");
+    let proxy = Deployment::of(&setup).workers(2).start();
+    let old = corp.request("GET", "/v1/models");
+    assert_eq!(proxy.send(&old).status, 200);
+
+    corp.idp.replace_keys("key-1", "ES256");
+    let new = corp.request("GET", "/v1/models");
+    let mut refusals = 0;
+    wait_for(|| {
+        let response = proxy.send(&new);
+        if response.status != 200 {
+            refusals += 1;
+            assert_eq!(response.json()["code"], "jwt.signature");
+        }
+        response.status == 200
+    });
+
+    wait_for(|| proxy.send(&old).status == 401);
+    // However many tokens did not verify, the issuer was asked once more.
+    assert!(
+        corp.idp.fetches() <= 3,
+        "{refusals} refusals, {} fetches",
+        corp.idp.fetches()
+    );
+}
