@@ -143,7 +143,12 @@ fn what_it_lets_end_early_is_not_passed_on_as_if_it_were_whole() {
                 response.text()
             );
             assert!(!response.mentions(SECRET), "{what}");
-            assert_eq!(code(&record), "mask.truncated", "{what}: {record}");
+            // Of a bomb it may also leave parts out and go on behind them.
+            let codes: &[&str] = match what {
+                "a bomb" => &["mask.truncated", "mask.syntax"],
+                _ => &["mask.truncated"],
+            };
+            assert!(codes.contains(&code(&record)), "{what}: {record}");
         }
     }
 }
