@@ -357,6 +357,7 @@ fn edit(map: Map, edits: &[HeaderEdit]) -> Result<(), Status> {
     edits.iter().try_for_each(|edit| match edit {
         HeaderEdit::Remove(name) => host::remove_header(map, name),
         HeaderEdit::Set(name, value) => host::set_header(map, name, value),
+        HeaderEdit::Append(name, value) => host::add_header(map, name, value),
     })
 }
 

@@ -106,7 +106,10 @@ fn masks() -> Vec<MaskRule> {
             keep_type: true,
             ..MaskRule::new(fields, MaskAction::Redact(Some("[HIDDEN]".to_owned())))
         },
-        MaskRule::new(detect, ends),
+        MaskRule {
+            headers: vec![StringMatch::Prefix("x-".to_owned())],
+            ..MaskRule::new(detect, ends)
+        },
     ]
 }
 

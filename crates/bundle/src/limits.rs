@@ -170,6 +170,10 @@ impl Bundle {
     fn mask(&self, mask: &MaskRule) -> Check {
         match &mask.target {
             MaskTarget::Fields(fields) => {
+                holds(
+                    mask.headers.is_empty(),
+                    "a mask rule on fields that names headers",
+                )?;
                 at_most(fields, MAX_ENTRIES, "paths")?;
                 fields.iter().try_for_each(path)?;
             }
@@ -189,6 +193,7 @@ impl Bundle {
             !(mask.keep_type && mask.action.leaves_no_text()),
             "a mask rule that keeps the type of what it removes",
         )?;
+        at_most(&mask.headers, MAX_ENTRIES, "headers")?;
         if let MaskAction::Redact(Some(text)) = &mask.action {
             holds(is_replacement(text), "a replacement that needs an escape")?;
         }

@@ -407,6 +407,8 @@ pub struct MaskRule {
     pub action: MaskAction,
     /// What takes the place of a whole value has its type: 0, `false`, `{}`, `[]`; `null` stays.
     pub keep_type: bool,
+    /// Headers and trailers of responses, by name in lower case, that detectors look into as well.
+    pub headers: Vec<StringMatch>,
     /// Callers for whom all of these hold see the original. Empty: nobody does.
     pub unless: Vec<Condition>,
 }
@@ -419,6 +421,7 @@ impl MaskRule {
             target,
             action,
             keep_type: false,
+            headers: Vec::new(),
             unless: Vec::new(),
         }
     }
@@ -442,6 +445,27 @@ pub enum MaskTarget {
         /// Only in values at or below these paths. Empty: in the whole body.
         within: Vec<Path>,
     },
+}
+
+/// Whether the values of a header or trailer of that name (in lower case) may be masked at all. Those
+/// that frame a message or its way through proxies and caches may not.
+#[must_use]
+pub fn is_maskable_header(name: &str) -> bool {
+    const NEVER: &[&str] = &[
+        "cache-control",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "vary",
+    ];
+    !name.starts_with(':') && !NEVER.contains(&name)
 }
 
 /// How a value is hidden.

@@ -95,6 +95,8 @@ pub enum HeaderEdit {
     Remove(String),
     /// Replace every header of that name by this one.
     Set(String, Vec<u8>),
+    /// Add a header of that name to those that there are.
+    Append(String, Vec<u8>),
 }
 
 /// An answer that the filter gives in place of the back end.

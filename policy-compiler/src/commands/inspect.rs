@@ -158,7 +158,12 @@ fn mask(rule: &MaskRule, detectors: &[Detector]) -> String {
             // What is written in several ways is there several times.
             names.dedup();
             let place = if within.is_empty() { "the whole body".to_owned() } else { list(within) };
-            format!("{} in {place}", names.join(", "))
+            let headers = match rule.headers.len() {
+                0 => "",
+                1 => " and in a header",
+                _ => " and in headers",
+            };
+            format!("{} in {place}{headers}", names.join(", "))
         }
     };
     let action = match &rule.action {

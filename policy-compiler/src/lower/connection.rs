@@ -270,7 +270,11 @@ fn rule(rule: &syntax::Rule, patterns: &mut Patterns, out: &mut Diagnostics) -> 
 }
 
 /// The entries of a list, as a bundle holds them.
-fn entries<T, U>(list: &List<T>, out: &mut Diagnostics, lower: impl Fn(&T) -> U) -> Vec<U> {
+pub(super) fn entries<T, U>(
+    list: &List<T>,
+    out: &mut Diagnostics,
+    lower: impl Fn(&T) -> U,
+) -> Vec<U> {
     bounded(list, MAX_ENTRIES, "entries", out);
     list.items.iter().map(lower).collect()
 }

@@ -3,7 +3,7 @@
 use tracegate_bundle::limits::MAX_ENTRIES;
 use tracegate_bundle::policy::{self, Attribute, MaskRule, MaskTarget, Path};
 
-use super::connection::{bounded, conditions};
+use super::connection::{bounded, conditions, entries};
 use super::patterns::Patterns;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::syntax::decode::{List, Spanned};
@@ -39,6 +39,7 @@ pub(super) fn mask(
         target: target?,
         action,
         keep_type: rule.keep_type.value,
+        headers: entries(&rule.headers, out, |header| header.0.clone()),
         unless,
     })
 }
@@ -98,10 +99,12 @@ fn target(
 /// What says something about `detect` alone.
 fn no_use_beside_fields(rule: &syntax::MaskRule, out: &mut Diagnostics) {
     let ignore = (!rule.ignore.items.is_empty()).then_some(rule.ignore.span);
+    let headers = (!rule.headers.items.is_empty()).then_some(rule.headers.span);
     for (name, span) in [
         ("in", rule.within.as_ref().map(|it| it.span)),
         ("minScore", rule.min_score.as_ref().map(|it| it.span)),
         ("ignore", ignore),
+        ("headers", headers),
     ] {
         if let Some(span) = span {
             let message = format!("`{name}` has no use beside `fields`");

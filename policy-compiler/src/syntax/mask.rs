@@ -8,6 +8,7 @@ use super::decode::{
     Decode, Field, Fields, List, Mapping, Presence, Shape, Spanned, choice, mapping, text,
     wrong_type,
 };
+use super::matching::HeaderPattern;
 use super::scalar::{Name, Text};
 use crate::automata::{self, Score};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
@@ -26,6 +27,10 @@ mapping! {
         optional min_score: Option<Spanned<Score>> = "minScore";
         /// What is found and shown nevertheless: texts, or `{pattern: …}` for whole matches.
         list ignore: List<Spanned<Ignored>> = "ignore";
+        /// Response headers and trailers, by name (`location`, `x-*`), in which `detect` looks too, and
+        /// which `in` does not narrow. Those that frame a message (`content-type`, `connection`) cannot
+        /// be named.
+        list headers: List<HeaderPattern> = "headers";
         /// How it is hidden.
         default("redact") with: Spanned<MaskAction> = "with";
         /// Whether a hidden value keeps its type: numbers become `0`, booleans `false`, objects `{}`,

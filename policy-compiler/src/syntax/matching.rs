@@ -4,9 +4,12 @@
 //! ALLOW rule is a nuisance; in a DENY rule it is a hole that looks like a fence.
 
 use tracegate_bundle::limits::MAX_STEPS;
-use tracegate_bundle::policy::{HostMatch, PathMatch, StringMatch, TemplateSegment};
+use tracegate_bundle::policy::{
+    HostMatch, PathMatch, StringMatch, TemplateSegment, is_maskable_header,
+};
 
 use super::decode::{Decode, Shape, text};
+use super::scalar::HeaderName;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::yaml::Node;
 
@@ -142,6 +145,38 @@ impl Decode for OperationHost {
         read(node, out, |text| {
             check_host(text)?;
             string_match(&text.to_ascii_lowercase()).map(Self)
+        })
+    }
+}
+
+/// A pattern for the name of a header whose values are masked: a string match in lower case.
+#[derive(Clone, Debug)]
+pub(crate) struct HeaderPattern(pub(crate) StringMatch);
+
+impl Decode for HeaderPattern {
+    fn shape() -> Shape {
+        Shape::words("name of a header, or pattern (`location`, `x-*`)")
+    }
+
+    fn decode(node: &Node, out: &mut Diagnostics) -> Option<Self> {
+        read(node, out, |text| {
+            let pattern = string_match(&text.to_ascii_lowercase())?;
+            let (StringMatch::Exact(name) | StringMatch::Prefix(name) | StringMatch::Suffix(name)) =
+                &pattern
+            else {
+                return Ok(Self(pattern));
+            };
+            if HeaderName::parse(name).is_none() {
+                let message = format!("`{}` is not the name of a header", text.escape_debug());
+                let help = "it is made of letters, digits and `-`, as in `X-Team`";
+                return Err(Fault::new(Code::InvalidValue, message, help));
+            }
+            if matches!(&pattern, StringMatch::Exact(name) if !is_maskable_header(name)) {
+                let message = format!("`{text}` frames the message and is never masked");
+                let help = "name headers that say something of their own: `location`, `x-*`";
+                return Err(Fault::new(Code::NeverMatches, message, help));
+            }
+            Ok(Self(pattern))
         })
     }
 }

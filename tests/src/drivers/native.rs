@@ -164,6 +164,7 @@ fn edit(fields: &mut Fields, edits: &[HeaderEdit]) {
         match edit {
             HeaderEdit::Remove(name) => fields.remove(name),
             HeaderEdit::Set(name, value) => fields.set(name, value.as_slice()),
+            HeaderEdit::Append(name, value) => fields.push(name, value.as_slice()),
         }
     }
 }

@@ -218,6 +218,19 @@ fn link_maps(linker: &mut Linker<State>) -> Result<()> {
     );
     import!(
         linker,
+        proxy_add_header_map_value,
+        |call, map: u32, name: u32, name_size: u32, value: u32, value_size: u32| {
+            let (name, value) = (call.read(name, name_size)?, call.read(value, value_size)?);
+            let stream = call.state().stream().ok_or(BAD_ARGUMENT)?;
+            stream
+                .writable(map)
+                .ok_or(BAD_ARGUMENT)?
+                .push(&name, &value);
+            Ok(())
+        }
+    );
+    import!(
+        linker,
         proxy_remove_header_map_value,
         |call, map: u32, name: u32, size: u32| {
             let name = call.read(name, size)?;

@@ -31,7 +31,8 @@ pub(super) struct BodySummary {
 pub(super) struct ResponseSummary<'a> {
     pub(super) body: BodySummary,
     pub(super) inspected: Inspected,
-    pub(super) report: Option<&'a Report>,
+    /// What was hidden, in the body and in headers.
+    pub(super) reports: [Option<&'a Report>; 2],
 }
 
 /// The notes.
@@ -171,13 +172,13 @@ impl Draft {
             self.note_policy(vm);
             self.start = now;
         }
-        let names: Vec<_> = response.report.map(masked).unwrap_or_default();
+        let reports = || response.reports.into_iter().flatten();
+        let names: Vec<_> = reports().flat_map(masked).collect();
         let groups = self.groups();
         let request_notes = self.request.as_ref().or(late.as_ref());
         let mut record = self.record(request_notes, &groups, &names);
-        record.masked_more = response.report.is_some_and(|report| report.truncated);
         record.inspected = response.inspected;
-        record.masked_more = response.report.is_some_and(|report| report.truncated);
+        record.masked_more = reports().any(|report| report.truncated);
         record.request.protocol = facts.protocol.as_ref().map(Text::from);
         record.request.body_bytes = Some(facts.request_size.unwrap_or(request.length));
         record.request.body_sha256 = request.digest;
@@ -275,8 +276,8 @@ fn caller<'a>(principal: &'a Principal, groups: &'a [Text<'a>]) -> audit::Caller
     }
 }
 
-fn masked(report: &Report) -> Vec<audit::Masked<'_>> {
-    report.entries.iter().map(entry).collect()
+fn masked(report: &Report) -> impl Iterator<Item = audit::Masked<'_>> {
+    report.entries.iter().map(entry)
 }
 
 fn entry(entry: &ReportEntry) -> audit::Masked<'_> {

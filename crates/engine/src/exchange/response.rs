@@ -15,7 +15,7 @@ use super::record::{BodySummary, ResponseSummary};
 use super::{Exchange, Flow, Grant, Refused, Stage, representation};
 use crate::coding::{CodingError, Decoder};
 use crate::http::{HeaderEdit, HeaderMap};
-use crate::masking::{BodyMasker, Format, MaskError, Report};
+use crate::masking::{BodyMasker, Format, HeaderMasker, MaskError, Report, Section};
 use crate::metrics::{Metric, Metrics};
 use crate::policy::MaskPlan;
 use crate::refusal::Refusal;
@@ -33,6 +33,8 @@ pub(super) struct Step {
 #[derive(Debug, Default)]
 pub(super) struct ResponseSide {
     masking: Option<Box<Masking>>,
+    /// Masks headers and trailers, where rules look into them.
+    headers: Option<Box<HeaderMasker>>,
     inspected: Inspected,
     counted: bool,
 }
@@ -56,8 +58,11 @@ impl ResponseSide {
         self.masking.is_some()
     }
 
-    fn report(&self) -> Option<&Report> {
-        self.masking.as_ref().map(|masking| masking.masker.report())
+    /// What was hidden in the body, in headers and trailers.
+    fn reports(&self) -> [Option<&Report>; 2] {
+        let body = self.masking.as_ref().map(|masking| masking.masker.report());
+        let headers = self.headers.as_ref().map(|masker| masker.report());
+        [body, headers]
     }
 
     /// What the record says about the response.
@@ -67,7 +72,7 @@ impl ResponseSide {
             return ResponseSummary {
                 body,
                 inspected: self.inspected,
-                report: None,
+                reports: self.reports(),
             };
         };
         let digest = masking
@@ -83,7 +88,7 @@ impl ResponseSide {
                 (false, true) => Inspected::Partial("refused"),
                 (false, false) => Inspected::Partial("interrupted"),
             },
-            report: self.report(),
+            reports: self.reports(),
         }
     }
 
@@ -92,7 +97,8 @@ impl ResponseSide {
         if std::mem::replace(&mut self.counted, true) {
             return;
         }
-        for entry in self.report().into_iter().flat_map(|report| &report.entries) {
+        let reports = self.reports().into_iter().flatten();
+        for entry in reports.flat_map(|report| &report.entries) {
             metrics.record(Metric::Masked(entry.what.clone()), u64::from(entry.count));
         }
     }
@@ -133,11 +139,17 @@ impl Exchange {
             self.response.inspected = Inspected::None("no_mask_rules");
             return Ok(Step::default());
         };
+        let plan = rules.masks();
+        let mut masker = HeaderMasker::new(plan, grant.masks);
+        let masked = masker
+            .as_mut()
+            .map(|masker| masker.mask(Section::Header, headers));
+        let private = rules
+            .vary_on()
+            .map(|names| representation::keep_private(headers, names));
         let mut step = Step {
-            headers: rules
-                .vary_on()
-                .map(|names| representation::keep_private(headers, names))
-                .unwrap_or_default(),
+            // What is removed must not come back masked, so that is done first.
+            headers: [masked, private].into_iter().flatten().flatten().collect(),
             ..Step::default()
         };
         let inspection = if grant.masks == 0 {
@@ -145,7 +157,6 @@ impl Exchange {
         } else {
             grant.inspectable(headers, end_of_stream)
         };
-        let plan = rules.masks();
         match inspection {
             Ok(Inspection::Mask(format, coding)) => {
                 let masker = BodyMasker::new(format, Rc::clone(plan), grant.masks);
@@ -162,10 +173,11 @@ impl Exchange {
             // nothing of the back end's.
             Err(_) if local_reply() => {
                 self.response.inspected = Inspected::None("local_reply");
-                step = Step::default();
+                return Ok(Step::default());
             }
             Err(refusal) => return Err(refusal.into()),
         }
+        self.response.headers = masker.map(Box::new);
         Ok(step)
     }
 
@@ -195,8 +207,14 @@ impl Exchange {
         if self.is_replied() {
             return Ok(Step::default());
         }
+        let masked = self.response.headers.as_mut();
+        let masked = masked.map(|masker| masker.mask(Section::Trailer, trailers));
+        let mut step = Step {
+            trailers: masked.unwrap_or_default(),
+            ..Step::default()
+        };
         let Some(masking) = &mut self.response.masking else {
-            return Ok(Step::default());
+            return Ok(step);
         };
         // The body can no longer be written. Of a complete document nothing is held back, save a
         // number that stands alone, whose end only the end of the body tells.
@@ -207,10 +225,9 @@ impl Exchange {
         if masking.read == 0 && representation::is_decompressed(trailers) {
             return Err(Refusal::MaskTruncated.into());
         }
-        Ok(Step {
-            trailers: representation::hide_original(trailers),
-            ..Step::default()
-        })
+        step.trailers
+            .extend(representation::hide_original(trailers));
+        Ok(step)
     }
 }
 

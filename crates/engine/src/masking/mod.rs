@@ -10,6 +10,7 @@
 //!   with the detectors: start reading there.
 //! - `detect` finds personal data and secrets in text; `strand` is one text in which it does, and
 //!   `fold` sees through the disguises of its characters.
+//! - `header` masks headers and trailers.
 //! - `plan` says which rule hides what, `fill` writes what stands in its place, `tape` copies the
 //!   bytes around it, and `report` counts what was hidden, and where.
 
@@ -18,6 +19,7 @@ pub mod detect;
 mod body;
 mod fill;
 mod fold;
+mod header;
 pub(crate) mod json;
 mod mask;
 pub(crate) mod paths;
@@ -28,6 +30,7 @@ mod tape;
 mod text;
 
 pub use body::{BodyMasker, Format, MaskError};
+pub(crate) use header::{HeaderMasker, Section};
 pub use json::JsonError;
 pub use plan::{Plan, PlanError};
 pub use report::{ActionKind, Report, ReportEntry};

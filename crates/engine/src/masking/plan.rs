@@ -2,13 +2,14 @@
 
 use std::rc::Rc;
 
-use tracegate_bundle::policy::{MaskAction, MaskRule, MaskTarget};
+use tracegate_bundle::policy::{MaskAction, MaskRule, MaskTarget, StringMatch, is_maskable_header};
 
 use super::detect::Detectors;
 use super::fill::{Fill, HashKey, Partial};
 use super::json::Container;
 use super::paths::{Cursor, PathSet, Reach};
 use super::report::ActionKind;
+use crate::decision::matching;
 
 /// Most rules of a connection: the bits of a set of rules.
 const MAX_RULES: usize = 64;
@@ -34,6 +35,8 @@ struct Rule {
     detectors: Option<u64>,
     /// A rule on text that has no paths.
     everywhere: bool,
+    /// The headers and trailers that its detectors look into.
+    headers: Vec<StringMatch>,
     action: MaskAction,
     keep_type: bool,
 }
@@ -234,6 +237,28 @@ impl Plan {
         scope
     }
 
+    /// What holds for the headers and trailers of that name.
+    pub(super) fn header(&self, active: u64, name: &str) -> Scope {
+        let mut scope = Scope::default();
+        for (index, rule) in self.rules.iter().enumerate() {
+            let names = || {
+                rule.headers
+                    .iter()
+                    .any(|pattern| matching::string(pattern, name))
+            };
+            if active >> index & 1 == 1 && is_maskable_header(name) && names() {
+                self.add(&mut scope, index);
+            }
+        }
+        scope
+    }
+
+    /// Whether any of the `active` rules looks into headers.
+    pub(super) fn looks_into_headers(&self, active: u64) -> bool {
+        let mut rules = self.rules.iter().enumerate();
+        rules.any(|(index, rule)| active >> index & 1 == 1 && !rule.headers.is_empty())
+    }
+
     fn add(&self, scope: &mut Scope, index: usize) {
         let Some(rule) = self.rules.get(index) else {
             return;
@@ -316,6 +341,7 @@ impl Rule {
         Self {
             detectors,
             everywhere,
+            headers: rule.headers.clone(),
             action: rule.action.clone(),
             keep_type: rule.keep_type,
         }

@@ -152,6 +152,26 @@ impl Tally {
         }
     }
 
+    /// Counts something that was hidden in a field of that section: `header.location`.
+    pub(super) fn count_field(
+        &mut self,
+        plan: &Plan,
+        section: &str,
+        name: &str,
+        what: &str,
+        action: ActionKind,
+    ) {
+        let name = if name.len() > MAX_NAME {
+            "*".to_owned()
+        } else {
+            self.name(plan, name.as_bytes())
+        };
+        let entry = self.entry(format!("{section}.{name}"), what, action);
+        if let Some(entry) = self.report.entries.get_mut(entry) {
+            entry.count = entry.count.saturating_add(1);
+        }
+    }
+
     fn find_known(&self, trail: &Trail, what: &str, action: ActionKind) -> Option<usize> {
         let mut entries = self.known.iter().filter(|(steps, _)| *steps == trail.steps);
         entries

@@ -57,15 +57,11 @@ thread_local! {
 }
 
 fn rule(action: MaskAction) -> MaskRule {
-    MaskRule {
-        target: MaskTarget::Detect {
-            detectors: (1 << built_in_names().count()) - 1,
-            within: Vec::new(),
-        },
-        action,
-        keep_type: false,
-        unless: Vec::new(),
-    }
+    let target = MaskTarget::Detect {
+        detectors: (1 << built_in_names().count()) - 1,
+        within: Vec::new(),
+    };
+    MaskRule::new(target, action)
 }
 
 fn plan(action: MaskAction) -> Rc<Plan> {
