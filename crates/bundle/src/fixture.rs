@@ -135,6 +135,7 @@ pub(crate) fn bundle() -> Bundle {
             scan_text: true,
             rules: vec![rule()],
             masks: masks(),
+            stream: StreamRules::default(),
         }],
         detectors: DetectorSet {
             automaton: Some(automaton()),

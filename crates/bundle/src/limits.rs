@@ -29,6 +29,10 @@ pub const MAX_ENTRIES: usize = 256;
 pub const MAX_STEPS: usize = 32;
 /// Most selectors of one segment of a JSON path.
 pub const MAX_SELECTORS: usize = 64;
+/// Most elements in one another on the way to text of a stream.
+pub const MAX_CHANNEL_ELEMENTS: usize = 4;
+/// Most channels that a connection may name.
+pub const MAX_CHANNELS: usize = 32;
 /// Longest text that takes the place of a masked value, in bytes.
 pub const MAX_REPLACEMENT: usize = 256;
 /// Longest match that a detector may ask for, in bytes: it may have to be held back.
@@ -69,6 +73,25 @@ pub fn is_replacement(text: &str) -> bool {
         && text
             .bytes()
             .all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\')
+}
+
+/// Whether text of a stream may be looked for at `path`: it has names and elements alone, not too many
+/// of them in one another, and a name at its end.
+#[must_use]
+pub fn is_channel(path: &Path) -> bool {
+    let mut elements = 0;
+    let mut named = false;
+    for step in &path.steps {
+        match &*step.selectors {
+            [Selector::Name(_)] if !step.descendant => named = true,
+            [Selector::Wildcard] if !step.descendant => {
+                elements += 1;
+                named = false;
+            }
+            _ => return false,
+        }
+    }
+    named && elements <= MAX_CHANNEL_ELEMENTS
 }
 
 /// The set of detectors that exist, one bit each. `count` is at most [`MAX_DETECTORS`].
@@ -128,6 +151,11 @@ impl Bundle {
             .rules
             .iter()
             .try_for_each(|rule| self.rule(rule))?;
+        at_most(&connection.stream.channels, MAX_CHANNELS, "channels")?;
+        connection.stream.channels.iter().try_for_each(|at| {
+            path(at)?;
+            holds(is_channel(at), "a channel that is no place of text")
+        })?;
         connection.masks.iter().try_for_each(|mask| self.mask(mask))
     }
 

@@ -205,6 +205,30 @@ pub struct Connection {
     pub rules: Vec<Rule>,
     /// What is hidden in responses, in the order of the policy.
     pub masks: Vec<MaskRule>,
+    /// How streamed responses are masked.
+    pub stream: StreamRules,
+}
+
+/// How streamed responses are masked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StreamRules {
+    /// Where text stands in an event that goes on in the next one, beside the places that are known of
+    /// every stream. Names and `[*]` alone, which then stands for elements; at the end a name.
+    pub channels: Vec<Path>,
+    /// What happens when more is held back than may be.
+    pub at_limit: AtLimit,
+}
+
+/// What happens to a stream when more of it is held back than may be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum AtLimit {
+    /// The text that is held for the longest time is hidden.
+    #[default]
+    Mask,
+    /// The stream ends.
+    End,
 }
 
 /// A content coding (RFC 9110 §8.4.1) that the filter can undo.

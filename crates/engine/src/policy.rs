@@ -172,6 +172,7 @@ impl Policy {
                 let detectors = Rc::clone(&detectors);
                 let plan = masking::Plan::new(&connection.masks, detectors, hash_key.clone());
                 let plan = plan.map_err(refusal)?;
+                let plan = plan.with_streams(&connection.stream, connection.scan_text);
                 Some(MaskPlan::new(plan, connection, &bundle.providers))
             };
             let body = match body_conditions(connection).next() {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use tracegate_bundle::Bundle;
 use tracegate_bundle::dsse::Envelope;
 use tracegate_bundle::policy::{
-    Action, Connection, Detector, HostMatch, KeySource, MaskAction, MaskRule, MaskTarget, Path,
+    Action, AtLimit, Connection, Detector, HostMatch, KeySource, MaskAction, MaskRule, MaskTarget, Path,
     Provider,
 };
 
@@ -131,6 +131,12 @@ fn connection(out: &mut String, bundle: &Bundle, connection: &Connection) {
     }
     for rule in &connection.masks {
         put(out, &format!("  mask  {}", mask(rule, &bundle.detectors.detectors)));
+    }
+    for channel in &connection.stream.channels {
+        put(out, &format!("  stream with text at {}", channel.text));
+    }
+    if connection.stream.at_limit == AtLimit::End {
+        put(out, "  stream ends when too much is held back");
     }
 }
 

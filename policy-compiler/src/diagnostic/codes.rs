@@ -148,6 +148,9 @@ codes! {
     /// `unless` depends on the request body.
     UnlessBody = "TG0408", Error;
 
+    /// A channel at whose path no text of a stream can be looked for.
+    ChannelPath = "TG0409", Error;
+
     /// The policy has no revision.
     NoRevision = "TG0501", Warning;
     /// The bundle is so large that the proxy's control plane may not carry it.

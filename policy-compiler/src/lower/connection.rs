@@ -146,6 +146,11 @@ fn lower(
             .iter()
             .filter_map(|rule| mask::mask(rule, patterns, out))
             .collect(),
+        stream: connection
+            .stream
+            .as_ref()
+            .map(|stream| mask::stream(stream, out))
+            .unwrap_or_default(),
     }
 }
 

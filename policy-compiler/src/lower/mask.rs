@@ -1,7 +1,7 @@
 //! Mask rules.
 
-use tracegate_bundle::limits::MAX_ENTRIES;
-use tracegate_bundle::policy::{self, Attribute, MaskRule, MaskTarget, Path};
+use tracegate_bundle::limits::{MAX_CHANNEL_ELEMENTS, MAX_CHANNELS, MAX_ENTRIES, is_channel};
+use tracegate_bundle::policy::{self, Attribute, MaskRule, MaskTarget, Path, StreamRules};
 
 use super::connection::{bounded, conditions, entries};
 use super::patterns::Patterns;
@@ -42,6 +42,31 @@ pub(super) fn mask(
         headers: entries(&rule.headers, out, |header| header.0.clone()),
         unless,
     })
+}
+
+/// Lowers the rules about streams.
+pub(super) fn stream(stream: &syntax::Stream, out: &mut Diagnostics) -> StreamRules {
+    bounded(&stream.channels, MAX_CHANNELS, "channels", out);
+    for channel in &stream.channels.items {
+        if !is_channel(&channel.value) {
+            let message = "text of a stream cannot be looked for at this path";
+            out.push(
+                Diagnostic::new(Code::ChannelPath, channel.span, message).help(format!(
+                    "write the names that lead to the text, and `[*]` for the elements of at most \
+                     {MAX_CHANNEL_ELEMENTS} lists, such as `$.outputs[*].token.text`"
+                )),
+            );
+        }
+    }
+    StreamRules {
+        channels: stream
+            .channels
+            .items
+            .iter()
+            .map(|channel| channel.value.clone())
+            .collect(),
+        at_limit: stream.at_limit,
+    }
 }
 
 fn target(

@@ -15,7 +15,8 @@ mod time;
 mod url;
 
 use tracegate_bundle::policy::{
-    Action, Algorithm, Attribute, ContentCoding, HostMatch, PathMatch, StringMatch, TokenType,
+    Action, Algorithm, AtLimit, Attribute, ContentCoding, HostMatch, Path, PathMatch, StringMatch,
+    TokenType,
 };
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
@@ -135,10 +136,22 @@ mapping! {
         list rules: List<Rule> = "rules";
         /// What is hidden in responses.
         list mask: List<Spanned<MaskRule>> = "mask";
+        /// How streamed responses are masked.
+        optional stream: Option<Stream> = "stream";
         later {
             /// Which bodies are kept with the record. Until then their digests are.
             "record";
         }
+    }
+
+    /// How streamed responses are masked. The formats of the usual engines need no entry.
+    struct Stream = "stream" {
+        /// Where in an event text stands that goes on in the next event, for formats of your own:
+        /// `$.token.text`. Names and `[*]`, which stands for the elements of a list.
+        list channels: List<Spanned<Path>> = "channels";
+        /// What happens when more is held back than may be: `mask` hides the text that is held for the
+        /// longest time, `end` ends the stream.
+        default("mask") at_limit: AtLimit = "atLimit";
     }
 
     /// A rule, as in Istio's `AuthorizationPolicy`: it matches when one of `from`, one of `to` and all
@@ -264,6 +277,7 @@ words! {
     ApiVersion: [("tracegate.dev/v1alpha1", ApiVersion)], later [];
     Kind: [("TracePolicy", Kind)], later [];
     Mode: [("enforce", Mode)], later ["shadow"];
+    AtLimit: [("mask", AtLimit::Mask), ("end", AtLimit::End)], later [];
     TextBodies: [("scan", TextBodies)], later [];
     Action: [("ALLOW", Action::Allow), ("DENY", Action::Deny)], later ["APPROVE"];
     ContentCoding: [("gzip", ContentCoding::Gzip), ("deflate", ContentCoding::Deflate)], later [];

@@ -140,6 +140,7 @@ fn connection() -> Connection {
                 ..rule("callers", Action::Allow)
             },
         ],
+        stream: tracegate_bundle::policy::StreamRules::default(),
         masks: vec![MaskRule::new(
             MaskTarget::Fields(vec![path("secret")]),
             MaskAction::Redact(None),

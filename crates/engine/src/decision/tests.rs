@@ -66,6 +66,7 @@ fn connection(rules: Vec<Rule>) -> Connection {
         scan_text: false,
         rules,
         masks: Vec::new(),
+        stream: tracegate_bundle::policy::StreamRules::default(),
     }
 }
 

@@ -16,6 +16,18 @@ pub(super) enum Media<'a> {
     Unknown,
 }
 
+/// What a JSON document per line is called; nobody has registered it.
+const LINES: &[&str] = &[
+    "application/x-ndjson",
+    "application/ndjson",
+    "application/jsonl",
+    "application/x-jsonl",
+    "application/jsonlines",
+    "application/x-jsonlines",
+    "application/json-lines",
+    "application/stream+json",
+];
+
 /// The media types that are text.
 const TEXT: &[&str] = &[
     "text/plain",
@@ -57,7 +69,7 @@ fn allows(format: Format, parameter: &str) -> bool {
     let value = value.trim().trim_matches('"');
     // ASCII is UTF-8.
     value.eq_ignore_ascii_case("utf-8")
-        || format != Format::Document && value.eq_ignore_ascii_case("us-ascii")
+        || !format.has_paths() && value.eq_ignore_ascii_case("us-ascii")
 }
 
 /// `application/json`, `text/json` and types with the suffix `+json` are JSON, those with the suffix
@@ -67,7 +79,12 @@ fn format(media_type: &str) -> Option<Format> {
     let subtype = media_type.split_once('/').map_or("", |(_, sub)| sub);
     let ends_with =
         |suffix: &str| subtype.len() > suffix.len() && ends_with_ignore_case(subtype, suffix);
-    if ["application/json", "text/json"].iter().any(is) || ends_with("+json") {
+    // Lines first: one of their names ends like that of a document.
+    if LINES.iter().any(is) {
+        Some(Format::Lines)
+    } else if media_type.eq_ignore_ascii_case("text/event-stream") {
+        Some(Format::Events)
+    } else if ["application/json", "text/json"].iter().any(is) || ends_with("+json") {
         Some(Format::Document)
     } else if TEXT.iter().any(is) {
         Some(Format::Text)
@@ -179,8 +196,7 @@ mod tests {
             assert_eq!(media(&known), Media::Unknown, "{values:?}");
         }
         for value in [
-            "text/event-stream",
-            "application/x-ndjson",
+            "text/event-streams",
             "application/+json",
             "application/+xml",
             "text/css",
@@ -189,6 +205,24 @@ mod tests {
             let other = with("content-type", &[value]);
             assert_eq!(media(&other), Media::Other(value));
         }
+    }
+
+    #[test]
+    fn streams_are_recognised_in_their_spellings() {
+        for (value, format) in [
+            ("text/event-stream", Format::Events),
+            ("Text/Event-Stream; charset=UTF-8", Format::Events),
+            ("application/x-ndjson", Format::Lines),
+            ("application/jsonl;charset=utf-8", Format::Lines),
+            ("application/x-jsonlines", Format::Lines),
+            ("application/stream+json", Format::Lines),
+        ] {
+            let headers = with("content-type", &[value]);
+            let known = matches!(media(&headers), Media::Known(found, _) if found == format);
+            assert!(known, "{value}");
+        }
+        let utf_16 = with("content-type", &["text/event-stream; charset=utf-16"]);
+        assert_eq!(media(&utf_16), Media::Unknown);
     }
 
     #[test]

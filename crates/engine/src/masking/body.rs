@@ -6,13 +6,21 @@ use super::Report;
 use super::json::JsonError;
 use super::mask::DocumentMasker;
 use super::plan::Plan;
+use super::stream::{Framing, StreamMasker};
 use super::text::TextMasker;
+
+/// How much white space may stand before the first byte that tells what a body is, in bytes.
+const MAX_LEAD: usize = 1024;
 
 /// What a body is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// One JSON document.
     Document,
+    /// Events of a stream, with JSON in them (`text/event-stream`).
+    Events,
+    /// A JSON document per line.
+    Lines,
     /// Text in UTF-8.
     Text,
     /// HTML or XML in UTF-8.
@@ -23,7 +31,7 @@ impl Format {
     /// Whether it has places that a path can name.
     #[must_use]
     pub const fn has_paths(self) -> bool {
-        matches!(self, Self::Document)
+        matches!(self, Self::Document | Self::Events | Self::Lines)
     }
 }
 
@@ -66,7 +74,20 @@ pub struct BodyMasker(Kind);
 
 enum Kind {
     Document(Box<DocumentMasker>),
+    Stream(Box<StreamMasker>),
     Text(Box<TextMasker>),
+    /// It is called a stream of events and may be a document all the same, as errors often are. A reader
+    /// of events would see nothing in it; others would.
+    Undecided(Lead),
+}
+
+/// The white space that a body begins with.
+struct Lead {
+    bytes: Vec<u8>,
+    plan: Rc<Plan>,
+    active: u64,
+    /// About nothing.
+    report: Report,
 }
 
 impl BodyMasker {
@@ -79,6 +100,15 @@ impl BodyMasker {
     pub fn new(format: Format, plan: Rc<Plan>, active: u64) -> Self {
         Self(match format {
             Format::Document => Kind::Document(Box::new(DocumentMasker::new(plan, active))),
+            Format::Events => Kind::Undecided(Lead {
+                bytes: Vec::new(),
+                plan,
+                active,
+                report: Report::default(),
+            }),
+            Format::Lines => {
+                Kind::Stream(Box::new(StreamMasker::new(Framing::Lines, plan, active)))
+            }
             Format::Text | Format::Markup => {
                 let markup = format == Format::Markup;
                 Kind::Text(Box::new(TextMasker::new(plan, active, markup)))
@@ -94,7 +124,15 @@ impl BodyMasker {
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), MaskError> {
         match &mut self.0 {
             Kind::Document(document) => document.push(chunk, out),
+            Kind::Stream(stream) => stream.push(chunk, out),
             Kind::Text(text) => text.push(chunk, out),
+            Kind::Undecided(lead) => {
+                lead.bytes.extend_from_slice(chunk);
+                match lead.decide() {
+                    None => Ok(()),
+                    Some(decided) => self.begin(decided, out),
+                }
+            }
         }
     }
 
@@ -104,9 +142,15 @@ impl BodyMasker {
     ///
     /// [`MaskError::Truncated`] if the body is not whole, or the error that a push returned.
     pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), MaskError> {
+        if let Kind::Undecided(lead) = &self.0 {
+            let events = lead.events();
+            self.begin(events, out)?;
+        }
         match &mut self.0 {
             Kind::Document(document) => document.finish(out),
+            Kind::Stream(stream) => stream.finish(out),
             Kind::Text(text) => text.finish(out),
+            Kind::Undecided(_) => Ok(()),
         }
     }
 
@@ -115,8 +159,44 @@ impl BodyMasker {
     pub fn report(&self) -> &Report {
         match &self.0 {
             Kind::Document(document) => document.report(),
+            Kind::Stream(stream) => stream.report(),
             Kind::Text(text) => text.report(),
+            Kind::Undecided(lead) => &lead.report,
         }
+    }
+
+    /// It is known what the body is.
+    fn begin(&mut self, decided: Kind, out: &mut Vec<u8>) -> Result<(), MaskError> {
+        match std::mem::replace(&mut self.0, decided) {
+            Kind::Undecided(lead) => self.push(&lead.bytes, out),
+            Kind::Document(_) | Kind::Stream(_) | Kind::Text(_) => Ok(()),
+        }
+    }
+}
+
+impl Lead {
+    /// What the body is, if that can be said.
+    fn decide(&self) -> Option<Kind> {
+        const MARK: &[u8] = "\u{feff}".as_bytes();
+        let rest = match self.bytes.strip_prefix(MARK) {
+            Some(rest) => rest,
+            None if MARK.starts_with(&self.bytes) => return None,
+            None => &self.bytes,
+        };
+        match rest.trim_ascii_start().first() {
+            Some(b'{' | b'[') => {
+                let document = DocumentMasker::new(Rc::clone(&self.plan), self.active);
+                Some(Kind::Document(Box::new(document)))
+            }
+            None if self.bytes.len() <= MAX_LEAD => None,
+            _ => Some(self.events()),
+        }
+    }
+
+    fn events(&self) -> Kind {
+        let plan = Rc::clone(&self.plan);
+        let events = StreamMasker::new(Framing::Events, plan, self.active);
+        Kind::Stream(Box::new(events))
     }
 }
 

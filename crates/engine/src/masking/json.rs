@@ -158,6 +158,19 @@ impl Default for Tokenizer {
 }
 
 impl Tokenizer {
+    /// Another document begins, whatever has come of this one.
+    pub(crate) fn rewind(&mut self) {
+        self.state = State::Start(0);
+        self.error = None;
+        self.offset = 0;
+        self.depth = 0;
+        self.in_key = false;
+        self.token.clear();
+        self.surrogate = None;
+        self.character.clear();
+        self.gap = 0;
+    }
+
     /// Reads the next bytes of the document.
     ///
     /// # Errors

@@ -20,11 +20,13 @@ use super::paths::Cursor;
 use super::plan::{Plan, Scope};
 use super::report::{Tally, Trail};
 use super::strand::Strand;
+use super::stream::watch::{Kind, Watch};
 use super::tape::{Reel, Tape};
 
 use names::CleanNames;
 
 mod children;
+mod events;
 mod found;
 mod names;
 mod tokens;
@@ -63,6 +65,9 @@ struct State {
     clean_names: CleanNames,
     /// Names that were masked so far; tells them apart.
     masked_names: u32,
+    watch: Watch,
+    /// The places of the table that stand for others in this event, a bit each.
+    aliases: u64,
 }
 
 /// A bit per open container.
@@ -97,6 +102,11 @@ enum Substitute {
 impl DocumentMasker {
     /// A masker for one body.
     pub(super) fn new(plan: Rc<Plan>, active: u64) -> Self {
+        Self::of(plan, active, Kind::Document)
+    }
+
+    fn of(plan: Rc<Plan>, active: u64, kind: Kind) -> Self {
+        let watch = Watch::new(Rc::clone(&plan.places), kind, plan.copies(active));
         Self {
             tokenizer: Tokenizer::default(),
             tape: Tape::default(),
@@ -120,6 +130,8 @@ impl DocumentMasker {
                 substitute: Vec::new(),
                 clean_names: CleanNames::default(),
                 masked_names: 0,
+                watch,
+                aliases: 0,
             },
             failed: None,
         }

@@ -5,7 +5,8 @@
 //! came, and what leaves does not depend on how the body was cut into chunks: a byte is held back
 //! exactly as long as a byte that follows can still change its fate.
 //!
-//! - `body` is a body of any format: a JSON document is masked by `mask`, text by `text`.
+//! - `body` is a body of any format: a JSON document is masked by `mask`, text by `text`, and events
+//!   and lines by `stream`.
 //! - `json` turns bytes into tokens, `paths` follows them through the document, `mask` joins the two
 //!   with the detectors: start reading there.
 //! - `detect` finds personal data and secrets in text; `strand` is one text in which it does, and
@@ -26,6 +27,7 @@ pub(crate) mod paths;
 mod plan;
 mod report;
 mod strand;
+mod stream;
 mod tape;
 mod text;
 

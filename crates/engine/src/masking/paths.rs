@@ -161,9 +161,70 @@ impl PathSet {
     }
 }
 
+/// A step along a path of which only names and elements are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum To<'a> {
+    /// To the member of that name.
+    Member(&'a [u8]),
+    /// To an element, whichever.
+    Element,
+}
+
+/// The positions that are live at the end of some steps, whichever paths are followed.
+#[derive(Clone, Debug)]
+pub(crate) struct Positions(Bits);
+
+impl PathSet {
+    /// Follows all paths along `steps`, and those that ended on the way stay. An element may have any
+    /// index. `None` if no path leads there or beyond.
+    pub(crate) fn follow<'a>(&self, steps: impl Iterator<Item = To<'a>>) -> Option<Positions> {
+        let mut here = vec![0; self.accepting.len()].into_boxed_slice();
+        for &start in &self.starts {
+            set(&mut here, start);
+        }
+        let mut passed = here.clone();
+        for step in steps {
+            let named = match step {
+                To::Member(name) => self.find(name).ok().and_then(|at| self.names.get(at)),
+                To::Element => None,
+            };
+            let ranged = (step == To::Element).then_some(&self.ranged);
+            let selecting = named.map(|(_, bits)| bits).or(ranged);
+            let mut carry = 0;
+            for (at, (here, passed)) in here.iter_mut().zip(&mut passed).enumerate() {
+                let word = |bits: &[u64]| bits.get(at).copied().unwrap_or(0);
+                let selected = *here & (word(&self.wildcard) | selecting.map_or(0, |s| word(s)));
+                *here = *here & word(&self.inherited) | selected << 1 | carry;
+                *passed |= *here;
+                carry = selected >> 63;
+            }
+        }
+        for ((here, passed), accepting) in here.iter_mut().zip(&passed).zip(&self.accepting) {
+            *here |= passed & accepting;
+        }
+        here.iter()
+            .any(|word| *word != 0)
+            .then_some(Positions(here))
+    }
+
+    /// The paths that end at one of `positions`, by index.
+    pub(crate) fn ending_at(&self, positions: &Positions) -> impl Iterator<Item = usize> {
+        let words = positions.0.iter().zip(&self.accepting).enumerate();
+        words
+            .flat_map(|(at, (here, accepting))| {
+                ones(here & accepting).map(move |bit| at * 64 + bit)
+            })
+            .filter_map(|position| self.ends.binary_search(&position).ok())
+    }
+}
+
 /// A place in a document and the positions that are live there.
 #[derive(Debug)]
 pub(crate) struct Cursor {
+    /// The positions of the root.
+    root: Bits,
+    /// The positions of the paths that are followed.
+    followed: Bits,
     /// The positions of the value in hand.
     here: Bits,
     /// The positions of every open container, innermost last.
@@ -175,16 +236,41 @@ pub(crate) struct Cursor {
 impl Cursor {
     /// At the root, with the paths for whose index `enabled` holds.
     pub(crate) fn new(set_of: &PathSet, enabled: impl Fn(usize) -> bool) -> Self {
-        let mut here = vec![0; set_of.accepting.len()].into_boxed_slice();
-        for (path, &start) in set_of.starts.iter().enumerate() {
+        let mut root = vec![0; set_of.accepting.len()].into_boxed_slice();
+        let mut followed = root.clone();
+        for (path, (&start, &end)) in set_of.starts.iter().zip(&set_of.ends).enumerate() {
             if enabled(path) {
-                set(&mut here, start);
+                set(&mut root, start);
+                (start..=end).for_each(|position| set(&mut followed, position));
             }
         }
         Self {
-            here,
+            here: root.clone(),
+            root,
+            followed,
             stack: Vec::new(),
             indices: Vec::new(),
+        }
+    }
+
+    /// Back at the root, for another document.
+    pub(crate) fn rewind(&mut self) {
+        self.here.copy_from_slice(&self.root);
+        self.stack.clear();
+        self.indices.clear();
+    }
+
+    /// Whether any path that leads to `positions` is followed.
+    pub(crate) fn follows(&self, positions: &Positions) -> bool {
+        let mut words = positions.0.iter().zip(&self.followed);
+        words.any(|(position, followed)| position & followed != 0)
+    }
+
+    /// The value in hand stands for the one at `positions`, too.
+    pub(crate) fn join(&mut self, positions: &Positions) {
+        for (at, here) in self.here.iter_mut().enumerate() {
+            let word = |bits: &[u64]| bits.get(at).copied().unwrap_or(0);
+            *here |= word(&positions.0) & word(&self.followed);
         }
     }
 

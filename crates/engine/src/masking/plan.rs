@@ -2,13 +2,16 @@
 
 use std::rc::Rc;
 
-use tracegate_bundle::policy::{MaskAction, MaskRule, MaskTarget, StringMatch, is_maskable_header};
+use tracegate_bundle::policy::{
+    AtLimit, MaskAction, MaskRule, MaskTarget, StreamRules, StringMatch, is_maskable_header,
+};
 
 use super::detect::Detectors;
 use super::fill::{Fill, HashKey, Partial};
 use super::json::Container;
-use super::paths::{Cursor, PathSet, Reach};
+use super::paths::{Cursor, PathSet, Positions, Reach};
 use super::report::ActionKind;
+use super::stream::places::{Places, steps};
 use crate::decision::matching;
 
 /// Most rules of a connection: the bits of a set of rules.
@@ -27,6 +30,16 @@ pub struct Plan {
     path_rules: Vec<usize>,
     pub(super) detectors: Rc<Detectors>,
     hash: Option<HashKey>,
+    /// The table of stream formats.
+    pub(super) places: Rc<Places>,
+    /// For each alias of the table, the paths that lead to what it stands for; `None` if none does.
+    aliases: Vec<Option<Positions>>,
+    /// For each copy of the table, the rules that hold for the text that it repeats.
+    copies: Vec<u64>,
+    /// Whether a stream that reaches a bound ends, rather than losing what is held.
+    ends_at_limit: bool,
+    /// Whether an event that is no JSON passes where a rule names paths.
+    scans_text: bool,
 }
 
 #[derive(Debug)]
@@ -71,7 +84,7 @@ impl std::fmt::Display for PlanError {
 impl std::error::Error for PlanError {}
 
 /// What the rules say about one value.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Scope {
     /// The rule that hides it as a whole.
     pub(super) field: Option<usize>,
@@ -176,13 +189,100 @@ impl Plan {
             })
         };
         let set = PathSet::new(paths().map(|(_, path, reach)| (path, reach)));
-        Ok(Self {
+        let plan = Self {
             rules: rules.iter().map(Rule::new).collect(),
             paths: set.map_err(|_| PlanError::TooManySteps)?,
             path_rules: paths().map(|(rule, ..)| rule).collect(),
             detectors,
             hash,
+            places: Rc::new(Places::new(&[])),
+            aliases: Vec::new(),
+            copies: Vec::new(),
+            ends_at_limit: false,
+            scans_text: false,
+        };
+        Ok(plan.with_table())
+    }
+
+    /// The same, for streams as `rules` say. `scan_text`: an event that is no JSON passes, scanned, even
+    /// where a rule names paths.
+    #[must_use]
+    pub fn with_streams(mut self, rules: &StreamRules, scan_text: bool) -> Self {
+        self.places = Rc::new(Places::new(&rules.channels));
+        self.ends_at_limit = rules.at_limit == AtLimit::End;
+        self.scans_text = scan_text;
+        self.with_table()
+    }
+
+    /// Works out what the paths of the rules mean for the places of the table.
+    fn with_table(mut self) -> Self {
+        let aliases = self.places.aliases.iter();
+        self.aliases = aliases
+            .map(|alias| self.paths.follow(steps(alias.whole)))
+            .collect();
+        let everywhere = (0..).zip(&self.rules).filter(|(_, rule)| rule.everywhere);
+        let everywhere = everywhere.fold(0, |all, (index, _): (u32, _)| all | 1 << index);
+        let rules_at = |path| {
+            let positions = self.paths.follow(steps(path));
+            let ends = positions.iter().flat_map(|at| self.paths.ending_at(at));
+            let rules = ends.filter_map(|path| self.path_rules.get(path));
+            rules.fold(everywhere, |all, rule| all | 1 << rule)
+        };
+        let copies = self.places.copies.iter();
+        self.copies = copies
+            .map(|copy| {
+                copy.of
+                    .iter()
+                    .fold(everywhere, |all, at| all | rules_at(at))
+            })
+            .collect();
+        self
+    }
+
+    /// Whether an event that is no JSON passes where a rule names paths.
+    pub(super) fn scans_text(&self) -> bool {
+        self.scans_text
+    }
+
+    /// Whether a stream in which too much is held ends.
+    pub(super) fn ends_at_limit(&self) -> bool {
+        self.ends_at_limit
+    }
+
+    /// The copies of the table that repeat text for which an `active` rule holds.
+    pub(super) fn copies(&self, active: u64) -> u64 {
+        let copies = (0..).zip(&self.copies);
+        copies.fold(0, |all, (index, rules): (u32, _)| {
+            all | u64::from(rules & active != 0) << (index & 63)
         })
+    }
+
+    /// Whether any alias that holds in some events only leads to a path that `cursor` follows.
+    pub(super) fn needs_kind(&self, cursor: &Cursor) -> bool {
+        let mut aliases = self.places.aliases.iter().zip(&self.aliases);
+        aliases.any(|(alias, to)| {
+            alias.has_types() && to.as_ref().is_some_and(|to| cursor.follows(to))
+        })
+    }
+
+    /// The aliases that hold in events of that `$.type`.
+    pub(super) fn aliases(&self, kind: &[u8]) -> u64 {
+        let aliases = (0..).zip(&self.places.aliases);
+        aliases.fold(0, |all, (index, alias): (u32, _)| {
+            all | u64::from(alias.holds(kind)) << (index & 63)
+        })
+    }
+
+    /// What holds for the value that an alias stands for holds for the one at `cursor`, too.
+    pub(super) fn join(&self, alias: u8, cursor: &mut Cursor) {
+        if let Some(Some(to)) = self.aliases.get(usize::from(alias)) {
+            cursor.join(to);
+        }
+    }
+
+    /// How text is hidden that nobody can wait for any longer.
+    pub(super) fn held(&self) -> Hiding<'_> {
+        self.hiding(None, "held", "[REDACTED]")
     }
 
     /// A cursor at the root that follows the paths of the `active` rules.
@@ -348,7 +448,28 @@ impl Rule {
     }
 }
 
+impl Scope {
+    /// Whether all that holds in `other` holds here. Fields do not count.
+    pub(super) fn covers(self, other: Self) -> bool {
+        other.rules & !self.rules == 0
+    }
+
+    /// What holds in one of the two. Fields do not count.
+    pub(super) fn joined(self, other: Self) -> Self {
+        Self {
+            rules: self.rules | other.rules,
+            detectors: self.detectors | other.detectors,
+            ..self
+        }
+    }
+}
+
 impl Hiding<'_> {
+    /// The text that stands for a value of which nothing is shown.
+    pub(super) fn text(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+
     pub(super) fn kind(self) -> ActionKind {
         match self.action {
             MaskAction::Redact(_) => ActionKind::Redact,

@@ -85,6 +85,23 @@ pub(super) struct Trail {
 }
 
 impl Trail {
+    /// Back at the root, for another document.
+    pub(super) fn rewind(&mut self) {
+        self.steps.clear();
+        self.containers.clear();
+    }
+
+    /// The trail, to be [`Trail::set`] elsewhere.
+    pub(super) fn steps(&self) -> &[u8] {
+        &self.steps
+    }
+
+    /// Leads where another trail leads.
+    pub(super) fn set(&mut self, steps: &[u8]) {
+        self.steps.clear();
+        self.steps.extend_from_slice(steps);
+    }
+
     pub(super) fn open(&mut self) {
         self.containers.push(self.steps.len());
     }
@@ -119,12 +136,22 @@ impl Trail {
     }
 }
 
+/// A state of a [`Tally`] that can be gone back to.
+#[derive(Debug)]
+pub(super) struct Mark {
+    entries: usize,
+    known: usize,
+    truncated: bool,
+}
+
 /// A report in the making.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     report: Report,
     /// Trails whose entry is known, so that their path is written once.
     known: Vec<(Vec<u8>, usize)>,
+    /// The entries of what was counted since the last [`Tally::mark`].
+    recent: Vec<usize>,
     scanner: Scanner,
     found: Vec<Found>,
 }
@@ -132,6 +159,33 @@ pub(super) struct Tally {
 impl Tally {
     pub(super) fn report(&self) -> &Report {
         &self.report
+    }
+
+    /// What is counted from here on can be taken back.
+    pub(super) fn mark(&mut self) -> Mark {
+        self.recent.clear();
+        Mark {
+            entries: self.report.entries.len(),
+            known: self.known.len(),
+            truncated: self.report.truncated,
+        }
+    }
+
+    /// Takes back what was counted since `mark` was made.
+    pub(super) fn take_back(&mut self, mark: Mark) {
+        for entry in self.recent.drain(..) {
+            if let Some(entry) = self.report.entries.get_mut(entry) {
+                entry.count = entry.count.saturating_sub(1);
+            }
+        }
+        self.report.entries.truncate(mark.entries);
+        self.known.truncate(mark.known);
+        self.report.truncated = mark.truncated;
+    }
+
+    /// Counts something that was hidden without an action of the policy.
+    pub(super) fn count_as(&mut self, plan: &Plan, trail: &Trail, what: &str) {
+        self.count(plan, trail, what, ActionKind::Redact);
     }
 
     /// Counts something that was hidden at the end of `trail`.
@@ -147,6 +201,7 @@ impl Tally {
                 entry
             }
         };
+        self.recent.push(entry);
         if let Some(entry) = self.report.entries.get_mut(entry) {
             entry.count = entry.count.saturating_add(1);
         }

@@ -128,6 +128,32 @@ impl Strand {
         self.text.decide(self.text.end());
     }
 
+    /// The text may be at its end: what is held is decided as though it were. Should it go on, and a
+    /// match with it that began before, what comes of that is hidden.
+    pub(super) fn pause(&mut self, plan: &Plan, out: &mut impl Splice) {
+        self.settle(plan, out);
+        if self.held_from().is_none() && self.open.is_none() {
+            return;
+        }
+        let mut scanner = self.scanner.clone();
+        scanner.finish(&plan.detectors, self.scope.detectors, &mut self.found);
+        self.hide_found(plan, out);
+        self.text.decide(self.text.end());
+    }
+
+    /// What is held is hidden, whatever it is. Should a match go on that began before, what comes of it
+    /// is hidden, too.
+    pub(super) fn give_up(&mut self, plan: &Plan, out: &mut impl Splice) {
+        self.settle(plan, out);
+        let (start, end) = (self.text.start(), self.text.end());
+        if start < end {
+            let hiding = plan.held();
+            out.count(hiding);
+            out.hide(self.text.pieces(start..end), hiding.text());
+            self.text.decide(end);
+        }
+    }
+
     /// Where the first character stands whose fate is open.
     pub(super) fn held_from(&self) -> Option<u64> {
         let start = self.text.start();
@@ -149,6 +175,10 @@ impl Strand {
     fn hide(&mut self, plan: &Plan, found: Found, out: &mut impl Splice) {
         let start = self.text.character_at(found.start).max(self.text.start());
         let end = self.text.character_end(found.end).max(start);
+        // What was given up or let go before has its fate.
+        if start == end && found.start < start && self.open.is_none() {
+            return;
+        }
         self.substitute.clear();
         let mut fill = match self.open.take() {
             Some(fill) => fill,

@@ -27,6 +27,13 @@ pub(super) struct Reel<'a> {
 }
 
 impl Tape {
+    /// Another body begins, whatever is held of this one.
+    pub(super) fn rewind(&mut self) {
+        self.decided = 0;
+        self.held.clear();
+        self.taken = 0;
+    }
+
     /// Puts in the chunk that begins at offset `base` of the body; what is decided goes to `out`.
     pub(super) fn load<'a>(
         &'a mut self,
@@ -81,6 +88,11 @@ impl Reel<'_> {
         let old = at.min(self.base).saturating_sub(start);
         self.tape.taken += usize::try_from(old).unwrap_or(0);
         Some((held..self.tape.taken, fresh))
+    }
+
+    /// How much has come out, by where it goes.
+    pub(super) fn written(&self) -> u64 {
+        self.out.len() as u64
     }
 
     /// Puts something in place of bytes that are skipped.

@@ -177,6 +177,7 @@ fn connection(hosts: Vec<HostMatch>) -> Connection {
         scan_text: false,
         rules: Vec::new(),
         masks: Vec::new(),
+        stream: tracegate_bundle::policy::StreamRules::default(),
     }
 }
 

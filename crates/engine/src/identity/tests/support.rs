@@ -293,6 +293,7 @@ pub(super) fn connection(providers: &[u16]) -> Connection {
         scan_text: false,
         rules: Vec::new(),
         masks: Vec::new(),
+        stream: tracegate_bundle::policy::StreamRules::default(),
     }
 }
 

@@ -12,6 +12,8 @@ impl Pass<'_> {
         }
         if self.state.levels.depth > 0 {
             self.state.cursor.element(&self.state.plan.paths);
+            self.state.watch.element();
+            self.join_aliases();
             self.state.trail.element();
         }
         // Elements belong to the member that holds their list.

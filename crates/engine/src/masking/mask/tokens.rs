@@ -21,7 +21,11 @@ impl Sink for Pass<'_> {
             self.hide_container(rule, container.into(), at);
             return;
         }
+        if self.empty_copy(container, at) {
+            return;
+        }
         self.state.cursor.open();
+        self.state.watch.open();
         self.state.trail.open();
         self.state.levels.open(scope.named);
     }
@@ -33,6 +37,7 @@ impl Sink for Pass<'_> {
             return;
         }
         self.state.cursor.close();
+        self.state.watch.close();
         self.state.trail.close();
         self.state.levels.close();
     }
@@ -48,6 +53,8 @@ impl Sink for Pass<'_> {
             return;
         }
         self.state.cursor.member(&self.state.plan.paths, name);
+        self.state.watch.member(name);
+        self.join_aliases();
         self.state.trail.member(name);
         let scope = self.begin_child(raw.start);
         let named = self.state.plan.detectors.context_in(name, scope.detectors);
@@ -62,7 +69,8 @@ impl Sink for Pass<'_> {
             return;
         }
         let scope = self.begin_value(at);
-        if self.state.swallow.is_some() {
+        self.state.watch.begin_string();
+        if self.state.swallow.is_some() || self.note_piece(scope, at) {
             return;
         }
         if let Some(rule) = scope.field {
@@ -74,6 +82,9 @@ impl Sink for Pass<'_> {
     }
 
     fn text(&mut self, decoded: &[u8], raw: Range<u64>) {
+        if self.state.watch.listens() {
+            self.hear(decoded, raw.clone());
+        }
         if self.state.swallow.is_some() {
             self.swallow_text(decoded);
         } else if self.state.reading {
@@ -82,6 +93,7 @@ impl Sink for Pass<'_> {
     }
 
     fn string_end(&mut self, end: u64) {
+        self.state.watch.end_string();
         if self.state.swallow.is_some() {
             self.end_swallowed(end);
         } else if self.state.reading {
@@ -92,6 +104,7 @@ impl Sink for Pass<'_> {
     fn scalar(&mut self, text: &[u8], raw: Range<u64>) {
         if self.state.swallow.is_none() {
             let scope = self.begin_value(raw.start);
+            self.state.watch.scalar(text);
             if self.state.swallow.is_none() {
                 if let Some(rule) = scope.field {
                     self.hide_scalar(rule, text, raw.clone());
