@@ -144,6 +144,18 @@ fn read(path: &Path, limit: usize) -> Result<Vec<u8>, Failure> {
 /// Longest file that is read whole, in bytes; everything that we read is shorter.
 const MAX_FILE: usize = 4 * 1024 * 1024;
 
+/// Longest text that is searched, in bytes.
+const MAX_CORPUS: usize = 256 * 1024 * 1024;
+
+/// Reads a text to search.
+pub(crate) fn read_corpus(path: &Path) -> Result<Vec<u8>, Failure> {
+    let bytes = read(path, MAX_CORPUS)?;
+    if bytes.len() > MAX_CORPUS {
+        return Err(Failure::unreadable(path, "longer than 256 MiB; split it"));
+    }
+    Ok(bytes)
+}
+
 /// Reads a text file.
 pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
     String::from_utf8(read(path, MAX_FILE)?).map_err(|_| Failure::unreadable(path, "not UTF-8"))

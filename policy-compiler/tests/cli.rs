@@ -86,6 +86,60 @@ fn a_policy_goes_from_yaml_to_a_bundle_that_a_filter_would_accept() {
     );
 }
 
+/// What `detect` prints about a text, and its exit code.
+fn detect(text: &str, arguments: &[&str]) -> (Vec<Value>, i32) {
+    let directory = TempDir::new().unwrap();
+    std::fs::write(directory.path().join("text"), text).unwrap();
+    let output = run_in(directory.path(), &[&["detect", "text"], arguments].concat());
+    let lines = String::from_utf8(output.stdout).unwrap();
+    (
+        lines.lines().map(json).collect(),
+        output.status.code().unwrap(),
+    )
+}
+
+#[test]
+fn detect_tells_where_what_is_found_and_how_certain_but_not_the_value() {
+    let text = "ada@example.com, 123-45-6789, SSN 123-45-6789";
+    let found = vec![
+        serde_json::json!({"start": 0, "end": 15, "detector": "email", "score": 0.9}),
+        serde_json::json!({"start": 17, "end": 28, "detector": "us-ssn", "score": 0.7}),
+        serde_json::json!({"start": 34, "end": 45, "detector": "us-ssn", "score": 0.9}),
+    ];
+    assert_eq!(
+        detect(text, &["--detector", "email,us-ssn"]),
+        (found.clone(), 1)
+    );
+    let strict = ["--detector", "us-ssn", "--min-score", "0.9"];
+    assert_eq!(detect(text, &strict), (found[2..].to_vec(), 1));
+    let (shown, _) = detect(text, &["--detector", "email", "--show"]);
+    assert_eq!(shown[0]["text"], "ada@example.com");
+    assert_eq!(detect("nothing to see", &[]), (Vec::new(), 0));
+}
+
+#[test]
+fn detect_takes_lines_for_texts_of_their_own() {
+    let text = "SSN\n123456789\nSSN 123456789";
+    let starts = |arguments: &[&str]| -> Vec<u64> {
+        let (found, _) = detect(text, &[&["--detector", "us-ssn"], arguments].concat());
+        found
+            .iter()
+            .map(|it| it["start"].as_u64().unwrap())
+            .collect()
+    };
+    assert_eq!(starts(&[]), [4, 18]);
+    assert_eq!(starts(&["--lines"]), [18]);
+}
+
+#[test]
+fn detect_refuses_what_it_does_not_know() {
+    assert_eq!(detect("", &["--detector", "e-mail"]).1, 64);
+    assert_eq!(detect("", &["--min-score", "2"]).1, 64);
+    let nowhere = TempDir::new().unwrap();
+    let output = run_in(nowhere.path(), &["detect", "missing"]);
+    assert_eq!(output.status.code(), Some(74));
+}
+
 #[test]
 fn the_same_policy_gives_the_same_bytes_wherever_it_lies() {
     let (here, there) = (Workshop::new().built(), Workshop::new());

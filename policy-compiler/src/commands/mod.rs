@@ -33,6 +33,8 @@ subcommands! {
     Verify = verify;
     /// Make a key pair that signs bundles
     Keygen = keygen;
+    /// Find personal data and secrets in a text
+    Detect = detect;
     /// Print the configuration of a proxy around a bundle
     Render = render;
     /// Print the reference of the policy language

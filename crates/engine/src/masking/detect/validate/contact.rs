@@ -26,14 +26,18 @@ fn is_top_level_domain(label: &[u8]) -> bool {
 }
 
 /// E.164 §6: at most 15 digits. Without `+` a number must be written as one: the pattern asks for groups
-/// of 3, 3 and 4 digits or for a trunk prefix 0; the latter must keep to one separator, or it is a date.
-pub(super) fn is_phone(candidate: &[u8]) -> bool {
+/// of 3, 3 and 4 digits or for a trunk prefix 0; the latter must keep to one separator, or it is a date,
+/// and must not go on a number in groups, as in an ISBN. An extension does not count.
+pub(super) fn is_phone(candidate: &[u8], before: &[u8]) -> bool {
+    let mut parts = candidate.split(u8::is_ascii_alphabetic);
+    let candidate = parts.next().unwrap_or_default().trim_ascii_end();
     let count = digits(candidate).count();
     let first = digits(candidate).next();
     if candidate.starts_with(b"+") {
         return (8..=15).contains(&count) && first != Some(0);
     }
-    first != Some(0) || (9..=12).contains(&count) && has_one_separator(candidate)
+    let goes_on = matches!(before, [.., b'0'..=b'9', b'-' | b'.' | b'/']);
+    first != Some(0) || !goes_on && (9..=12).contains(&count) && has_one_separator(candidate)
 }
 
 /// Whether all separators between digits are the same, whatever stands around `)`.

@@ -19,7 +19,7 @@ pub(super) fn holds(validator: Validator, candidate: &[u8], before: &[u8]) -> bo
     match validator {
         Validator::None => true,
         Validator::Email => contact::is_email(candidate),
-        Validator::Phone => contact::is_phone(candidate),
+        Validator::Phone => contact::is_phone(candidate, before),
         Validator::BarePhone => contact::is_bare_phone(candidate),
         Validator::PaymentCard => payment::is_payment_card(candidate),
         Validator::Iban => payment::is_iban(candidate),
