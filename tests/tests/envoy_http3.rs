@@ -49,7 +49,7 @@ fn requests_are_decided_and_answers_masked_and_each_leaves_one_sealed_record() {
     assert_eq!(response.json()["note"], "write to [EMAIL]");
     let told = record(&proxy, &response);
     assert_eq!(told["actor"]["user"]["uid"], "alice", "{told}");
-    assert_eq!(ours(&told)["protocol"], "HTTP/3", "{told}");
+    assert_eq!(told["http_request"]["version"], "HTTP/3", "{told}");
     assert_eq!(ours(&told)["inspected"], "full", "{told}");
     assert_eq!(told["status_code"], "200", "{told}");
 

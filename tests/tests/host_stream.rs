@@ -213,12 +213,7 @@ impl Rude for Vm {
 #[test]
 fn responses_without_a_body_are_not_held() {
     let mut vm = warm_vm();
-    for (method, status) in [
-        ("HEAD", "200"),
-        ("GET", "204"),
-        ("GET", "304"),
-        ("GET", "301"),
-    ] {
+    for (method, status) in [("HEAD", "200"), ("GET", "204"), ("GET", "301")] {
         let mut response = json_response(16);
         response.headers.set(b":status", status.as_bytes());
         response.body.clear();

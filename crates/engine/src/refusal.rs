@@ -115,6 +115,8 @@ refusals! {
     MaskLimit = "mask.limit", 502, "The response goes beyond a limit of the inspection.";
     /// The response ended before its document did.
     MaskTruncated = "mask.truncated", 502, "The response ended before its document did.";
+    /// Envoy's decompressor has ended it, whole or not, and its format does not tell.
+    MaskIncomplete = "mask.incomplete", 502, "Nothing tells whether the response is whole.";
 
     /// There is no policy.
     BundleMissing = "bundle.missing", 503, "This proxy has no policy to decide by.";

@@ -112,6 +112,9 @@ pub struct Scenario {
     pub bodies: Bodies,
     /// The drivers that can play it; all if it does not say.
     pub only: Option<Vec<String>>,
+    /// The drivers that cannot, by a part of their names.
+    #[serde(default)]
+    pub except: Vec<String>,
     /// What must come of it.
     pub expect: Expect,
 }
@@ -197,6 +200,8 @@ pub struct Response {
     pub cut: bool,
     /// Whether the length is told by chunks, also without trailers.
     pub chunked: bool,
+    /// Whether the end of the connection is the end of the body. (HTTP/2 has no such thing.)
+    pub until_close: bool,
 }
 
 /// What must come of a scenario. What is not said does not matter.

@@ -102,6 +102,13 @@ impl Stage {
             if only.is_some_and(|only| !only.iter().any(|name| kind.starts_with(name.as_str()))) {
                 continue;
             }
+            if scenario
+                .except
+                .iter()
+                .any(|part| kind.contains(part.as_str()))
+            {
+                continue;
+            }
             report.scenarios += 1;
             let (play, token) = self.script(scenario);
             for (cut, play) in variants(scenario.bodies, play, driver.is_slow()) {
@@ -195,7 +202,9 @@ fn response(scenario: &Scenario, texts: &BTreeMap<String, String>) -> Message {
         headers,
         body,
         trailers,
-        framing: if chunked {
+        framing: if written.until_close {
+            Framing::UntilClose
+        } else if chunked {
             Framing::Chunked
         } else {
             Framing::ContentLength
@@ -346,7 +355,8 @@ fn variants(bodies: Bodies, play: Play, few: bool) -> Vec<(String, Play)> {
         let cut = describe("response", &pieces);
         let mut play = play.clone();
         play.response.body = pieces;
-        if play.response.headers.get("content-length").is_none() {
+        let has_length = play.response.headers.contains("content-length");
+        if !has_length && play.response.framing != Framing::UntilClose {
             play.response.framing = Framing::Chunked;
         }
         variants.push((cut, play));

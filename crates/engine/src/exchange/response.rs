@@ -75,17 +75,17 @@ impl ResponseSide {
                 reports: self.reports(),
             };
         };
-        let digest = masking
-            .complete
-            .then(|| masking.hash.clone().finalize().into());
+        let whole = masking.complete && !masking.stopped;
+        let digest = whole.then(|| masking.hash.clone().finalize().into());
         ResponseSummary {
             body: BodySummary {
                 length: masking.sent,
                 digest,
             },
-            inspected: match (masking.complete, masking.stopped) {
-                (true, _) => Inspected::Full,
-                (false, true) => Inspected::Partial("refused"),
+            inspected: match (masking.stopped, masking.complete) {
+                // Also where only its end was refused.
+                (true, _) => Inspected::Partial("refused"),
+                (false, true) => Inspected::Full,
                 (false, false) => Inspected::Partial("interrupted"),
             },
             reports: self.reports(),
@@ -222,8 +222,13 @@ impl Exchange {
             return Err(Refusal::MaskTruncated.into());
         }
         // Envoy's decompressor ends a body that is damaged as if it were whole, be it empty.
-        if masking.read == 0 && representation::is_decompressed(trailers) {
-            return Err(Refusal::MaskTruncated.into());
+        if representation::is_decompressed(trailers) {
+            if masking.read == 0 {
+                return Err(Refusal::MaskTruncated.into());
+            }
+            if !masking.masker.tells_its_end() {
+                return Err(Refusal::MaskIncomplete.into());
+            }
         }
         step.trailers
             .extend(representation::hide_original(trailers));

@@ -154,6 +154,16 @@ impl BodyMasker {
         }
     }
 
+    /// Whether the body says itself where it ends, so that [`BodyMasker::finish`] tells a whole one from
+    /// one that was cut off.
+    #[must_use]
+    pub fn tells_its_end(&self) -> bool {
+        match &self.0 {
+            Kind::Document(_) => true,
+            Kind::Text(_) => false,
+        }
+    }
+
     /// What was hidden so far.
     #[must_use]
     pub fn report(&self) -> &Report {
