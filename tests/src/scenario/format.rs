@@ -112,7 +112,8 @@ pub struct Scenario {
     pub bodies: Bodies,
     /// The drivers that can play it; all if it does not say.
     pub only: Option<Vec<String>>,
-    /// The drivers that cannot, by a part of their names.
+    /// The drivers that cannot, by a part of their names. What the HTTP/3 client of the tests does not
+    /// send is such a case, and what Envoy rejects before the filter: on HTTP/3 that leaves no record.
     #[serde(default)]
     pub except: Vec<String>,
     /// What must come of it.
