@@ -226,7 +226,7 @@ impl Exchange {
             if masking.read == 0 {
                 return Err(Refusal::MaskTruncated.into());
             }
-            if !masking.masker.tells_its_end() {
+            if !masking.masker.has_said_its_end() {
                 return Err(Refusal::MaskIncomplete.into());
             }
         }

@@ -154,13 +154,14 @@ impl BodyMasker {
         }
     }
 
-    /// Whether the body says itself where it ends, so that [`BodyMasker::finish`] tells a whole one from
-    /// one that was cut off.
+    /// Whether a body that [`BodyMasker::finish`] took for whole has said itself that it ends there. Text
+    /// has no way to.
     #[must_use]
-    pub fn tells_its_end(&self) -> bool {
+    pub fn has_said_its_end(&self) -> bool {
         match &self.0 {
             Kind::Document(_) => true,
-            Kind::Text(_) => false,
+            Kind::Stream(stream) => stream.has_said_its_end(),
+            Kind::Text(_) | Kind::Undecided(_) => false,
         }
     }
 

@@ -139,14 +139,16 @@ impl Channels {
         Ok(())
     }
 
-    /// What the values in an event end.
-    pub(super) fn end_by(&mut self, notes: &Notes, tools: &mut Tools<'_>) {
+    /// Ends what the values in an event end; whether that is the stream as a whole.
+    pub(super) fn end_by(&mut self, notes: &Notes, tools: &mut Tools<'_>) -> bool {
         let places = &tools.plan.places;
+        let mut ends_all = false;
         for value in &notes.values {
             for end in places.ends.iter().filter(|end| end.slot == value.slot) {
                 if !is_met(end.when, notes.value(value), value.is_string) {
                     continue;
                 }
+                ends_all |= end.keys.is_empty();
                 for channel in &mut self.channels {
                     let ends = end.keys.iter().all(|key| {
                         self.key.clear();
@@ -159,6 +161,7 @@ impl Channels {
                 }
             }
         }
+        ends_all
     }
 
     /// All texts are at their end.

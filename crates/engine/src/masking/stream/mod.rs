@@ -76,6 +76,8 @@ struct Masking {
     /// A payload of several lines, and what became of it.
     joined: Vec<u8>,
     masked: Vec<u8>,
+    /// The last payload says that none follows.
+    ended: bool,
 }
 
 impl StreamMasker {
@@ -100,6 +102,7 @@ impl StreamMasker {
                 kind: Vec::new(),
                 joined: Vec::new(),
                 masked: Vec::new(),
+                ended: false,
             },
             failed: None,
         }
@@ -147,6 +150,11 @@ impl StreamMasker {
             self.masking.end(out);
         }
         result
+    }
+
+    /// Whether the last event says that none follows.
+    pub(super) fn has_said_its_end(&self) -> bool {
+        self.masking.ended
     }
 
     /// What was hidden so far.
@@ -211,6 +219,8 @@ impl Masking {
     /// A frame is whole.
     fn frame(&mut self, frame: &mut Frame, out: &mut Vec<u8>) -> Result<(), MaskError> {
         self.channels.begin_frame();
+        // Comments and empty lines may follow the end.
+        self.ended &= frame.data.is_empty();
         self.mask_lines(frame)?;
         match &*frame.data {
             [] => self.queue.bytes().extend_from_slice(&frame.bytes),
@@ -299,7 +309,7 @@ impl Masking {
             self.channels.feed(piece, notes, &mut tools, strict)?;
         }
         self.channels.end_frame(&mut tools);
-        self.channels.end_by(notes, &mut tools);
+        self.ended = self.channels.end_by(notes, &mut tools);
         Ok(true)
     }
 
@@ -346,6 +356,7 @@ impl Masking {
                 queue: &mut self.queue,
             };
             self.channels.end_all(&mut tools);
+            self.ended = true;
         }
         Ok(())
     }
