@@ -7,7 +7,8 @@
 
 use super::Found;
 use super::detectors::{Detectors, members};
-use super::doubts::{Doubt, Doubts};
+use super::doubts::Doubts;
+use super::ending::{AtPoint, Ending, record};
 use super::spans::Spans;
 use super::thread::{Thread, lowest};
 use super::window::Window;
@@ -28,7 +29,7 @@ pub(super) struct Run<'a> {
     pub(super) needs_context: u64,
     /// The detectors for which the text begins as if their prelude stood before it.
     opening: u64,
-    window: Window<'a>,
+    pub(super) window: Window<'a>,
 }
 
 impl<'a> Run<'a> {
@@ -93,13 +94,6 @@ pub(super) struct Candidates {
     overflows: u64,
 }
 
-/// A match that ends at a `.` after a digit.
-#[derive(Clone, Copy, Debug)]
-struct AtPoint {
-    start: u64,
-    detectors: u64,
-}
-
 impl Candidates {
     pub(super) fn clear(&mut self) {
         self.threads.clear();
@@ -150,9 +144,10 @@ impl Candidates {
         let end = run.window.offset(run.window.bytes.len());
         self.settle_at_point(run, end, true);
         for thread in &mut self.threads {
-            let matched = thread.matched(run, u64::MAX);
+            let matched = run.detectors.matches(thread.state) & thread.eligible;
             let doubts = &mut self.doubts;
-            record(run, &mut self.spans, doubts, thread.start, end, matched);
+            let (start, context) = (thread.start, &mut thread.context);
+            record(run, &mut self.spans, doubts, start..end, matched, context);
         }
         self.doubts.settle(u64::MAX, &mut self.spans);
         self.spans.hand_out(u64::MAX, false, found);
@@ -228,11 +223,13 @@ impl Candidates {
         let ending = Ending::new(run, index, byte);
         let mut swallowing = false;
         self.threads.retain_mut(|thread| {
-            let ended = thread.matched(run, ending.may_end);
+            let ended = run.detectors.matches(thread.state) & thread.eligible & ending.may_end;
             if ended != 0 {
                 let (start, at_point) = (thread.start, &mut self.at_point);
                 let now = ending.settle(start, ended, at_point);
-                record(run, &mut self.spans, &mut self.doubts, start, offset, now);
+                let (doubts, context) = (&mut self.doubts, &mut thread.context);
+                record(run, &mut self.spans, doubts, start..offset, now, context);
+                thread.heed_context(run);
             }
             let lives = thread.step(run, byte, offset + 1, &mut self.spans);
             swallowing |= lives && thread.swallowing != 0;
@@ -275,14 +272,8 @@ impl Candidates {
             if is_match {
                 let AtPoint { start, detectors } = at_point;
                 let end = end.saturating_sub(1);
-                record(
-                    run,
-                    &mut self.spans,
-                    &mut self.doubts,
-                    start,
-                    end,
-                    detectors,
-                );
+                let (spans, doubts) = (&mut self.spans, &mut self.doubts);
+                record(run, spans, doubts, start..end, detectors, &mut None);
             }
         }
     }
@@ -378,67 +369,6 @@ impl Candidates {
             .chain(at_point)
             .chain(lead)
             .fold(run.window.offset(index), u64::min)
-    }
-}
-
-/// The place before a byte, where matches may end.
-struct Ending {
-    /// The detectors whose match may end here.
-    may_end: u64,
-    /// Those of them whose match may end here only if the byte, a `.`, is no decimal point.
-    unless_point: u64,
-}
-
-impl Ending {
-    fn new(run: &Run<'_>, index: usize, byte: u8) -> Self {
-        let may_be_point = byte == b'.' && run.window.is_digit_before(index, 1);
-        let at_point = if may_be_point {
-            run.detectors.may_end_at_point()
-        } else {
-            u64::MAX
-        };
-        Self {
-            may_end: run.detectors.may_end(byte),
-            unless_point: !at_point,
-        }
-    }
-
-    /// Those of `detectors` whose match from `start` ends here whatever comes; the others wait.
-    fn settle(&self, start: u64, detectors: u64, at_point: &mut Vec<AtPoint>) -> u64 {
-        let waiting = detectors & self.unless_point;
-        if waiting != 0 {
-            let detectors = waiting;
-            at_point.push(AtPoint { start, detectors });
-        }
-        detectors & !waiting
-    }
-}
-
-/// Adds a match of each of `detectors` that accepts it.
-fn record(
-    run: &Run<'_>,
-    spans: &mut Spans,
-    doubts: &mut Doubts,
-    start: u64,
-    end: u64,
-    detectors: u64,
-) {
-    for detector in members(detectors) {
-        if !run.detectors.accepts(detector, &run.window, start, end) {
-            continue;
-        }
-        let start = run
-            .detectors
-            .after_prelude(detector, &run.window, start, end);
-        match run.detectors.ignores(detector, &run.window, start, end) {
-            None => spans.insert(start, end, detector),
-            Some(ignored) => doubts.insert(Doubt {
-                start,
-                end,
-                detector,
-                ignored,
-            }),
-        }
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) struct Words {
     /// In the order of their first byte.
     words: Vec<Word>,
     /// Per byte: the words that begin with it.
-    by_first: Box<[Range<usize>; 256]>,
+    by_first: Box<[Range<u16>; 256]>,
 }
 
 #[derive(Clone, Debug)]
@@ -50,7 +50,9 @@ impl Words {
             let before = |word: &&Word| word.text.first().is_some_and(|&byte| byte < first);
             let same = |word: &&Word| word.text.first() == Some(&first);
             let start = words.iter().filter(before).count();
-            *range = start..start + words.iter().filter(same).count();
+            let end = start + words.iter().filter(same).count();
+            let number = |count: usize| u16::try_from(count).unwrap_or(u16::MAX);
+            *range = number(start)..number(end);
         }
         Self { words, by_first }
     }
@@ -76,12 +78,16 @@ impl Words {
         let mut found = 0;
         for (index, &byte) in part.clone().zip(bytes) {
             let range = self.by_first.get(usize::from(byte.to_ascii_lowercase()));
-            let Some(words) = range.and_then(|range| self.words.get(range.clone())) else {
+            let Some(range) = range.filter(|range| !range.is_empty()) else {
                 continue;
             };
-            if words.is_empty() || !begins_word(text, index) {
+            if !begins_word(text, index) {
                 continue;
             }
+            let words = self
+                .words
+                .get(usize::from(range.start)..usize::from(range.end));
+            let words = words.unwrap_or_default();
             let rest = text.get(index..part.end).unwrap_or_default();
             for word in words {
                 if word.detectors & !found != 0

@@ -11,12 +11,13 @@
 //! - [`Scanner`] is the state of one text: start reading there.
 //! - `thread` is one candidate, `window` the text that can still be looked at, `validate` holds the checks,
 //!   `context` the words that a match needs, `doubts` what may have to be ignored; `spans` joins what was
-//!   found. `candidates` steps the threads.
+//!   found. `candidates` steps the threads, `ending` decides what counts where one ends.
 
 mod candidates;
 mod context;
 mod detectors;
 mod doubts;
+mod ending;
 mod scanner;
 mod spans;
 mod table;

@@ -18,8 +18,8 @@ pub(super) struct Thread {
     pub(super) swallowing: u64,
     /// The offset up to which it is not too long for any eligible detector.
     pub(super) deadline: u64,
-    /// Whether the words before it have been looked at.
-    in_context: bool,
+    /// The detectors of which a word stands before it, once that has been looked at.
+    pub(super) context: Option<u64>,
 }
 
 impl Thread {
@@ -30,28 +30,21 @@ impl Thread {
             eligible,
             swallowing: 0,
             deadline: detectors.deadline(start, eligible),
-            in_context: false,
+            context: None,
         }
-    }
-
-    /// What has matched, of `detectors`. Those that need words before the candidate which are not there
-    /// are not asked again.
-    #[inline]
-    pub(super) fn matched(&mut self, run: &Run<'_>, detectors: u64) -> u64 {
-        let matched = run.detectors.matches(self.state) & self.eligible & detectors;
-        if matched & run.needs_context == 0 || self.in_context {
-            return matched;
-        }
-        self.look_for_context(run);
-        matched & self.eligible
     }
 
     /// Gives up the detectors that need words before the candidate which are not there.
-    #[cold]
     pub(super) fn look_for_context(&mut self, run: &Run<'_>) {
-        if !self.in_context {
-            self.in_context = true;
-            self.eligible &= !run.needs_context | run.context_before(self.start);
+        self.context
+            .get_or_insert_with(|| run.context_before(self.start));
+        self.heed_context(run);
+    }
+
+    /// The same, if the words have been looked at.
+    pub(super) fn heed_context(&mut self, run: &Run<'_>) {
+        if let Some(context) = self.context {
+            self.eligible &= !run.needs_context | context;
         }
     }
 

@@ -42,12 +42,9 @@ impl<'a> Pass<'a> {
 
     /// Masks the name of a member. A masked name gets a number, because two names that look the same
     /// afterwards must not become one; hashes differ by themselves.
-    pub(super) fn mask_name(&mut self, name: &[u8], raw: Range<u64>, scope: Scope) {
-        if self.state.clean_names.contains(name, scope.detectors) {
-            return;
-        }
+    pub(super) fn mask_name(&mut self, name: &[u8], raw: Range<u64>, scope: Scope, named: u64) {
         let Some(unique) = self.mask_whole(name, Type::String, raw.start, scope) else {
-            self.state.clean_names.insert(name, scope.detectors);
+            self.state.clean_names.insert(name, scope.detectors, named);
             return;
         };
         if !unique {

@@ -57,10 +57,12 @@ impl Sink for Pass<'_> {
         self.join_aliases();
         self.state.trail.member(name);
         let scope = self.begin_child(raw.start);
-        let named = self.state.plan.detectors.context_in(name, scope.detectors);
+        let clean = self.state.clean_names.get(name, scope.detectors);
+        let detectors = &self.state.plan.detectors;
+        let named = clean.unwrap_or_else(|| detectors.context_in(name, scope.detectors));
         self.state.member = Some(scope.in_member(named));
-        if self.state.swallow.is_none() && scope.detectors != 0 {
-            self.mask_name(name, raw, scope);
+        if self.state.swallow.is_none() && scope.detectors != 0 && clean.is_none() {
+            self.mask_name(name, raw, scope, named);
         }
     }
 
