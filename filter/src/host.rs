@@ -46,6 +46,7 @@ impl Status {
 #[repr(u32)]
 pub(crate) enum Map {
     Request = 0,
+    RequestTrailers = 1,
     Response = 2,
     ResponseTrailers = 3,
     CallResponse = 6,

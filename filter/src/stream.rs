@@ -35,6 +35,13 @@ impl Message {
         }
     }
 
+    fn trailers(self) -> Map {
+        match self {
+            Self::Request => Map::RequestTrailers,
+            Self::Response => Map::ResponseTrailers,
+        }
+    }
+
     fn body(self) -> Buffer {
         match self {
             Self::Request => Buffer::RequestBody,
@@ -161,10 +168,14 @@ impl Stream {
     pub(crate) fn trailers(&mut self, plugin: &mut Plugin, message: Message) -> Action {
         self.on(plugin, message, |stream, plugin| {
             let now = stream.now()?;
+            let trailers = host::headers(message.trailers())?;
             let effects = match message {
-                Message::Request => stream.exchange.request_trailers(&mut plugin.vm, now),
+                Message::Request => {
+                    stream
+                        .exchange
+                        .request_trailers(&mut plugin.vm, &trailers, now)
+                }
                 Message::Response => {
-                    let trailers = host::headers(Map::ResponseTrailers)?;
                     stream
                         .exchange
                         .response_trailers(&mut plugin.vm, &trailers, now)
@@ -241,10 +252,15 @@ impl Stream {
         fresh: usize,
     ) -> Result<Action, Status> {
         edit(message.headers(), &effects.headers)?;
-        edit(Map::ResponseTrailers, &effects.trailers)?;
-        let body_size = match &effects.body {
-            Some(body) => self.replace_chunk(message, fresh, body)?,
-            None => self.side(message).seen.saturating_add(fresh),
+        edit(message.trailers(), &effects.trailers)?;
+        let held = self.side(message).seen.saturating_add(fresh);
+        let body_size = match (&effects.whole_body, &effects.body) {
+            (Some(body), _) => {
+                host::set_buffer(message.body(), 0, held, body)?;
+                body.len()
+            }
+            (None, Some(body)) => self.replace_chunk(message, fresh, body)?,
+            (None, None) => held,
         };
         if effects.unseal {
             host::set_property(DECISION, b"allow")?;

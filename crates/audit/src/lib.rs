@@ -26,6 +26,6 @@ mod ocsf;
 pub use limits::MAX_BYTES;
 pub use outcome::{Outcome, Refused};
 pub use record::{
-    Caller, Connection, Inspected, MaskAction, Masked, Peers, Policy, Record, Request, Response,
-    Text, Times, TraceId,
+    Caller, Connection, Inspected, MaskAction, Masked, Message, Peers, Policy, Record, Request,
+    Response, Text, Times, TraceId,
 };

@@ -5,7 +5,7 @@
 
 use crate::json::{Key, Members, Writer, key};
 use crate::limits::{LADDER, Limits, MAX_BYTES};
-use crate::record::{Caller, Inspected, MaskAction, Policy, Record, Text};
+use crate::record::{Caller, Inspected, MaskAction, Masked, Message, Policy, Record, Text};
 
 mod classification;
 mod traffic;
@@ -77,7 +77,10 @@ impl Event<'_> {
         self.message(event);
         event.object(key!("metadata"), |metadata| self.metadata(metadata));
         if let Some(policy) = &record.policy {
-            event.object(key!("policy"), |members| self.policy(policy, members));
+            let applied = record.policy_is_applied();
+            event.object(key!("policy"), |members| {
+                self.policy(policy, applied, members);
+            });
         }
         self.resources(event);
         event.integer(key!("severity_id"), row.severity);
@@ -162,13 +165,15 @@ impl Event<'_> {
             .array([()], |writer, ()| {
                 writer.object(|authorization| {
                     authorization.constant(key!("decision"), decision);
-                    authorization.object(key!("policy"), |members| self.policy(policy, members));
+                    authorization.object(key!("policy"), |members| {
+                        self.policy(policy, self.record.policy_is_applied(), members);
+                    });
                 });
             });
     }
 
-    fn policy(&self, policy: &Policy<'_>, members: &mut Members<'_, '_>) {
-        members.boolean(key!("is_applied"), self.record.policy_is_applied());
+    fn policy(&self, policy: &Policy<'_>, is_applied: bool, members: &mut Members<'_, '_>) {
+        members.boolean(key!("is_applied"), is_applied);
         members.text(key!("name"), policy.name, self.limits.identifier);
         members.text(key!("uid"), policy.digest, self.limits.identifier);
         members
@@ -192,16 +197,39 @@ impl Event<'_> {
             event.constant(key!("message"), title);
             return;
         }
-        let values = classification::total(self.record.masked);
-        if values > 0 {
-            event.member(key!("message")).string(|text| {
-                text.decimal(values);
-                text.constant(match values {
-                    1 => " value masked in response body",
-                    _ => " values masked in response body",
-                });
-            });
+        let hidden = |message| (message, classification::total(self.masked(message, false)));
+        let counts = [Message::Request, Message::Response].map(hidden);
+        let mut counts = counts
+            .into_iter()
+            .filter(|&(_, values)| values > 0)
+            .peekable();
+        if counts.peek().is_none() {
+            return;
         }
+        event.member(key!("message")).string(|text| {
+            while let Some((message, values)) = counts.next() {
+                text.decimal(values);
+                text.constant(match (message, values) {
+                    (Message::Request, 1) => " value masked in request body",
+                    (Message::Request, _) => " values masked in request body",
+                    (Message::Response, 1) => " value masked in response body",
+                    (Message::Response, _) => " values masked in response body",
+                });
+                if counts.peek().is_some() {
+                    text.constant(", ");
+                }
+            }
+        });
+    }
+
+    /// What was hidden in a message, or what would have been.
+    fn masked(
+        &self,
+        message: Message,
+        observed: bool,
+    ) -> impl Iterator<Item = &Masked<'_>> + Clone {
+        let entries = self.record.masked.iter();
+        entries.filter(move |entry| entry.message == message && entry.observed == observed)
     }
 
     fn metadata(&self, metadata: &mut Members<'_, '_>) {
@@ -235,17 +263,36 @@ impl Event<'_> {
         if self.record.masked.is_empty() {
             return;
         }
-        event.member(key!("resources")).array([()], |writer, ()| {
-            writer.object(|resource| {
-                self.data_classifications(resource);
-                resource.same(key!(
-                    "name": "\"response.body\"",
-                    "role": "\"Affected\"",
-                    "role_id": 3,
-                    "type": "\"http.response.body\"",
-                ));
+        let named = |&message: &Message| {
+            let mut entries = self.record.masked.iter();
+            entries.any(|entry| entry.message == message)
+        };
+        let messages = [Message::Request, Message::Response]
+            .into_iter()
+            .filter(named);
+        // The limit holds for all messages together.
+        let mut room = self.limits.masked;
+        event
+            .member(key!("resources"))
+            .array(messages, |writer, message| {
+                writer.object(|resource| {
+                    self.data_classifications(message, &mut room, resource);
+                    resource.same(match message {
+                        Message::Request => key!(
+                            "name": "\"request.body\"",
+                            "role": "\"Affected\"",
+                            "role_id": 3,
+                            "type": "\"http.request.body\"",
+                        ),
+                        Message::Response => key!(
+                            "name": "\"response.body\"",
+                            "role": "\"Affected\"",
+                            "role_id": 3,
+                            "type": "\"http.response.body\"",
+                        ),
+                    });
+                });
             });
-        });
     }
 
     /// `unmapped.tracegate`.
@@ -296,23 +343,46 @@ impl Event<'_> {
     }
 
     fn mask_actions(&self, extras: &mut Members<'_, '_>) {
-        let masked = self.record.masked;
-        if masked.is_empty() {
+        if self.record.masked.is_empty() {
             return;
         }
-        let count = |action| {
-            let of_action = masked.iter().filter(|entry| entry.action == action);
-            classification::total(of_action)
-        };
         extras.object(key!("mask"), |mask| {
-            mask.object(key!("actions"), |actions| {
-                for action in MaskAction::ALL {
-                    let values = count(action);
-                    if values > 0 {
-                        actions.integer(action_key(action), values);
+            self.actions(key!("actions"), self.masked(Message::Response, false), mask);
+            self.actions(key!("observed"), self.masked(Message::Response, true), mask);
+            let request = [(key!("actions"), false), (key!("observed"), true)];
+            if self
+                .record
+                .masked
+                .iter()
+                .any(|entry| entry.message == Message::Request)
+            {
+                mask.object(key!("request"), |members| {
+                    for (key, observed) in request {
+                        self.actions(key, self.masked(Message::Request, observed), members);
                     }
+                });
+            }
+        });
+    }
+
+    /// How many values of `entries` were hidden how.
+    fn actions<'m>(
+        &self,
+        key: Key,
+        entries: impl Iterator<Item = &'m Masked<'m>> + Clone,
+        members: &mut Members<'_, '_>,
+    ) {
+        if entries.clone().next().is_none() {
+            return;
+        }
+        members.object(key, |actions| {
+            for action in MaskAction::ALL {
+                let of_action = entries.clone().filter(|entry| entry.action == action);
+                let values = classification::total(of_action);
+                if values > 0 {
+                    actions.integer(action_key(action), values);
                 }
-            });
+            }
         });
     }
 }

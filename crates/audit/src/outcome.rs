@@ -1,6 +1,6 @@
 //! How an exchange was decided, and the one table of what OCSF calls that.
 
-use crate::record::{Inspected, Record, Text};
+use crate::record::{Inspected, Message, Record, Text};
 
 /// How an exchange was decided. Whether a response was masked is no outcome of its own: the
 /// [`masked`](Record::masked) entries say it.
@@ -95,10 +95,10 @@ impl Record<'_> {
         let (action, disposition, status, severity) = match self.outcome {
             Outcome::Unfinished => (DENIED, (27, "Error"), FAILURE, HIGH),
             Outcome::NotReached => (UNKNOWN, UNKNOWN, ran, INFORMATIONAL),
-            Outcome::Allowed => match (self.masked.is_empty(), self.inspected) {
-                (true, _) => (ALLOWED, (1, "Allowed"), ran, INFORMATIONAL),
-                (false, Inspected::Full) => (MODIFIED, (11, "Corrected"), ran, INFORMATIONAL),
-                (false, _) => (MODIFIED, (12, "Partially Corrected"), ran, MEDIUM),
+            Outcome::Allowed => match (self.is_masked(None), self.is_masked_in_part()) {
+                (false, _) => (ALLOWED, (1, "Allowed"), ran, INFORMATIONAL),
+                (true, false) => (MODIFIED, (11, "Corrected"), ran, INFORMATIONAL),
+                (true, true) => (MODIFIED, (12, "Partially Corrected"), ran, MEDIUM),
             },
             Outcome::Held => (MODIFIED, (14, "Delayed"), PENDING, INFORMATIONAL),
             Outcome::Approved => (ALLOWED, (8, "Approved"), ran, INFORMATIONAL),
@@ -119,6 +119,17 @@ impl Record<'_> {
             severity,
             is_alert: severity > INFORMATIONAL,
         }
+    }
+
+    /// Whether something was hidden, in that message or in any.
+    fn is_masked(&self, message: Option<Message>) -> bool {
+        let mut hidden = self.masked.iter().filter(|entry| !entry.observed);
+        hidden.any(|entry| message.is_none_or(|message| entry.message == message))
+    }
+
+    /// Whether the response was masked and there may be more to hide in it.
+    fn is_masked_in_part(&self) -> bool {
+        self.is_masked(Some(Message::Response)) && self.inspected != Inspected::Full
     }
 
     fn answered_well(&self) -> bool {

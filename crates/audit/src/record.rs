@@ -60,7 +60,7 @@ pub struct Record<'a> {
     pub rule: Option<Text<'a>>,
     /// How much of the response was looked into.
     pub inspected: Inspected,
-    /// What was hidden: one entry for each path and detector.
+    /// What was hidden, or would have been: one entry for each message, path and detector.
     pub masked: &'a [Masked<'a>],
     /// More was hidden than `masked` lists: there were more paths than the masking keeps account of.
     pub masked_more: bool,
@@ -176,6 +176,10 @@ impl Default for Inspected {
 /// What was hidden at one path. The value is not here, nor is anything computed from it.
 #[derive(Clone, Debug)]
 pub struct Masked<'a> {
+    /// In which body.
+    pub message: Message,
+    /// It was not hidden: a rule that only observes would have done so.
+    pub observed: bool,
     /// Where: a JSON path. Array indices should be `[*]`, so that a list is one entry.
     pub json_path: Text<'a>,
     /// The detector that found it; `field` for a rule that names the path.
@@ -184,6 +188,15 @@ pub struct Masked<'a> {
     pub action: MaskAction,
     /// How many values.
     pub count: u64,
+}
+
+/// One of the two messages of an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Message {
+    /// What went to the back end.
+    Request,
+    /// What the caller got.
+    Response,
 }
 
 /// How a value was hidden.

@@ -107,9 +107,15 @@ fn masks() -> Vec<MaskRule> {
             ..MaskRule::new(fields, MaskAction::Redact(Some("[HIDDEN]".to_owned())))
         },
         MaskRule {
+            direction: Direction::Request,
+            mode: MaskMode::Observe,
+            ..MaskRule::new(detect.clone(), ends.clone())
+        },
+        MaskRule {
             headers: vec![StringMatch::Prefix("x-".to_owned())],
             ..MaskRule::new(detect, ends)
         },
+        MaskRule::new(MaskTarget::AllowFields(vec![path()]), MaskAction::Drop),
     ]
 }
 

@@ -7,8 +7,9 @@
 use crate::automaton::Automaton;
 use crate::codec::LoadError;
 use crate::policy::{
-    Attribute, Bundle, Condition, Connection, DetectorSet, KeySource, MAX_CONTEXT_WORD, MaskAction,
-    MaskRule, MaskTarget, Operation, Path, PathMatch, Provider, Rule, Selector, TemplateSegment,
+    Attribute, Bundle, Condition, Connection, DetectorSet, Direction, KeySource, MAX_CONTEXT_WORD,
+    MaskAction, MaskRule, MaskTarget, Operation, Path, PathMatch, Provider, Rule, Selector,
+    TemplateSegment,
 };
 
 /// Most issuers.
@@ -197,7 +198,7 @@ impl Bundle {
 
     fn mask(&self, mask: &MaskRule) -> Check {
         match &mask.target {
-            MaskTarget::Fields(fields) => {
+            MaskTarget::Fields(fields) | MaskTarget::AllowFields(fields) => {
                 holds(
                     mask.headers.is_empty(),
                     "a mask rule on fields that names headers",
@@ -222,15 +223,18 @@ impl Bundle {
             "a mask rule that keeps the type of what it removes",
         )?;
         at_most(&mask.headers, MAX_ENTRIES, "headers")?;
+        holds(
+            mask.headers.is_empty() || mask.direction == Direction::Response,
+            "a mask rule on headers of requests",
+        )?;
         if let MaskAction::Redact(Some(text)) = &mask.action {
             holds(is_replacement(text), "a replacement that needs an escape")?;
         }
         self.conditions(&mask.unless)?;
+        self.conditions(&mask.only)?;
+        let on_body = |condition: &Condition| matches!(condition.key, Attribute::Body(_));
         holds(
-            !mask
-                .unless
-                .iter()
-                .any(|condition| matches!(condition.key, Attribute::Body(_))),
+            !mask.conditions().any(on_body),
             "a mask rule that depends on the request body",
         )
     }

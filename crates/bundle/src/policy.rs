@@ -433,8 +433,14 @@ pub struct MaskRule {
     pub keep_type: bool,
     /// Headers and trailers of responses, by name in lower case, that detectors look into as well.
     pub headers: Vec<StringMatch>,
+    /// In which message.
+    pub direction: Direction,
+    /// Whether it is done, or only recorded that it would have been.
+    pub mode: MaskMode,
     /// Callers for whom all of these hold see the original. Empty: nobody does.
     pub unless: Vec<Condition>,
+    /// Only callers for whom all of these hold do not see the original. Empty: nobody does.
+    pub only: Vec<Condition>,
 }
 
 impl MaskRule {
@@ -446,14 +452,37 @@ impl MaskRule {
             action,
             keep_type: false,
             headers: Vec::new(),
+            direction: Direction::Response,
+            mode: MaskMode::Enforce,
             unless: Vec::new(),
+            only: Vec::new(),
         }
     }
 
     /// What it depends on whether the rule holds for a caller. Without conditions it holds for all.
     pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
-        self.unless.iter()
+        self.unless.iter().chain(&self.only)
     }
+}
+
+/// One of the two messages of an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Direction {
+    /// What goes to the back end.
+    Request,
+    /// What comes from it.
+    Response,
+}
+
+/// Whether a mask rule is applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum MaskMode {
+    /// It is.
+    Enforce,
+    /// It changes nothing, and what it would have hidden is recorded.
+    Observe,
 }
 
 /// What a mask rule hides.
@@ -462,6 +491,9 @@ impl MaskRule {
 pub enum MaskTarget {
     /// Whole values at these paths.
     Fields(Vec<Path>),
+    /// Everything but the values at or below these paths: values of other types whole, and objects
+    /// and lists whole in which none of the paths can end.
+    AllowFields(Vec<Path>),
     /// Text that a detector finds.
     Detect {
         /// Bit `i` stands for detector `i` of [`DetectorSet::detectors`].

@@ -4,6 +4,9 @@
 //! after each event. Every name and label comes from a closed set (an enum, the names in a bundle),
 //! because a proxy never frees a metric: nothing that a caller sends may become a name.
 
+use tracegate_bundle::policy::Direction;
+
+use crate::masking::Report;
 use crate::refusal::Refusal;
 
 /// How an exchange was decided.
@@ -23,7 +26,14 @@ pub enum Metric {
     /// Counter: exchanges, by decision and refusal.
     Requests(Decision, Option<Refusal>),
     /// Counter: values masked, by detector name or `field`.
-    Masked(String),
+    Masked {
+        /// In which message.
+        direction: Direction,
+        /// Whether they only would have been, by a rule that observes.
+        observed: bool,
+        /// The name of the detector.
+        detector: String,
+    },
     /// Counter: fetches of a key set, by outcome.
     JwksFetches {
         /// Whether a usable set came.
@@ -65,7 +75,19 @@ impl Metric {
                     refusal(code)
                 )
             }
-            Self::Masked(detector) => format!("detector=.={detector};.;tracegate_masked_total"),
+            Self::Masked {
+                direction,
+                observed,
+                detector,
+            } => {
+                let name = match (direction, observed) {
+                    (Direction::Response, false) => "tracegate_masked_total",
+                    (Direction::Response, true) => "tracegate_observed_total",
+                    (Direction::Request, false) => "tracegate_request_masked_total",
+                    (Direction::Request, true) => "tracegate_request_observed_total",
+                };
+                format!("detector=.={detector};.;{name}")
+            }
             Self::JwksFetches { ok } => {
                 let outcome = if *ok { "success" } else { "failure" };
                 format!("outcome=.={outcome};.;tracegate_jwks_fetches_total")
@@ -93,6 +115,18 @@ impl Metrics {
     /// Adds to a counter, or sets a gauge.
     pub fn record(&mut self, metric: Metric, value: u64) {
         self.pending.push((metric, value));
+    }
+
+    /// Adds what was hidden in a message, or would have been.
+    pub(crate) fn masked(&mut self, direction: Direction, observed: bool, report: &Report) {
+        for entry in &report.entries {
+            let metric = Metric::Masked {
+                direction,
+                observed,
+                detector: entry.what.clone(),
+            };
+            self.record(metric, u64::from(entry.count));
+        }
     }
 
     /// Hands over what has been counted and forgets it.

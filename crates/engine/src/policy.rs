@@ -7,7 +7,7 @@
 use std::rc::Rc;
 
 use tracegate_bundle::dsse::{TrustKeys, VerifyError};
-use tracegate_bundle::policy::{Attribute, Connection, MaskRule, Provider};
+use tracegate_bundle::policy::{Attribute, Connection, Direction, MaskMode, MaskRule, Provider};
 use tracegate_bundle::{Bundle, Digest, PluginConfiguration};
 
 use crate::Timestamp;
@@ -45,7 +45,7 @@ pub struct ConnectionPlan {
     body: Option<Rc<BodyPlan>>,
 }
 
-/// What is masked in the responses of a connection.
+/// What is masked in the messages of a connection.
 #[derive(Debug)]
 pub struct MaskPlan {
     masks: Rc<masking::Plan>,
@@ -54,7 +54,13 @@ pub struct MaskPlan {
 
 impl MaskPlan {
     fn new(masks: masking::Plan, connection: &Connection, providers: &[Provider]) -> Self {
-        let conditions = || connection.masks.iter().flat_map(MaskRule::conditions);
+        let changes_responses = |rule: &&MaskRule| {
+            rule.direction == Direction::Response && rule.mode == MaskMode::Enforce
+        };
+        let conditions = || {
+            let rules = connection.masks.iter().filter(changes_responses);
+            rules.flat_map(MaskRule::conditions)
+        };
         let vary_on = conditions().next().map(|_| {
             let headers = conditions().filter_map(|condition| match &condition.key {
                 Attribute::Header(name) => Some(name.as_str()),
@@ -91,7 +97,7 @@ impl MaskPlan {
 }
 
 impl ConnectionPlan {
-    /// Whether any response of the connection may have to be masked.
+    /// Whether any message of the connection may have to be masked.
     #[must_use]
     pub fn masks_anything(&self) -> bool {
         self.masks.is_some()

@@ -8,7 +8,7 @@
 use std::rc::Rc;
 
 use tracegate_bundle::dsse::TrustKeys;
-use tracegate_bundle::policy::{Attribute, Connection};
+use tracegate_bundle::policy::{Attribute, Connection, MaskRule};
 
 use crate::Timestamp;
 use crate::exchange::ExchangeId;
@@ -192,7 +192,7 @@ pub fn asks_for_source_principal(connection: &Connection) -> bool {
         .rules
         .iter()
         .flat_map(|rule| &rule.when)
-        .chain(connection.masks.iter().flat_map(|mask| &mask.unless));
+        .chain(connection.masks.iter().flat_map(MaskRule::conditions));
     in_rules
         || conditions
             .into_iter()

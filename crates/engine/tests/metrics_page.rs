@@ -1,15 +1,33 @@
 //! `docs/operator.md` lists every metric, with its labels.
 
+use tracegate_bundle::policy::Direction;
 use tracegate_engine::metrics::{Decision, Metric};
 use tracegate_engine::refusal::Refusal;
 
 const PAGE: &str = include_str!("../../../docs/operator.md");
 
+fn masked(direction: Direction, observed: bool) -> Metric {
+    Metric::Masked {
+        direction,
+        observed,
+        detector: "email".to_owned(),
+    }
+}
+
 /// One of each kind. A new kind does not compile here until it is added.
 fn one_of_each() -> Vec<Metric> {
     let next = |metric: &Metric| match metric {
-        Metric::Requests(..) => Some(Metric::Masked("email".to_owned())),
-        Metric::Masked(_) => Some(Metric::JwksFetches { ok: true }),
+        Metric::Requests(..) => Some(masked(Direction::Response, false)),
+        Metric::Masked {
+            direction,
+            observed,
+            ..
+        } => Some(match (direction, observed) {
+            (Direction::Response, false) => masked(Direction::Response, true),
+            (Direction::Response, true) => masked(Direction::Request, false),
+            (Direction::Request, false) => masked(Direction::Request, true),
+            (Direction::Request, true) => Metric::JwksFetches { ok: true },
+        }),
         Metric::JwksFetches { .. } => Some(Metric::TokenCache { hit: true }),
         Metric::TokenCache { .. } => Some(Metric::Held),
         Metric::Held => Some(Metric::BundlesRefused(Refusal::BundleExpired)),

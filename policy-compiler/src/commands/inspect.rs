@@ -8,8 +8,8 @@ use serde::Serialize;
 use tracegate_bundle::Bundle;
 use tracegate_bundle::dsse::Envelope;
 use tracegate_bundle::policy::{
-    Action, AtLimit, Connection, Detector, HostMatch, KeySource, MaskAction, MaskRule, MaskTarget, Path,
-    Provider,
+    Action, AtLimit, Connection, Detector, Direction, HostMatch, KeySource, MaskAction, MaskMode,
+    MaskRule, MaskTarget, Path, Provider,
 };
 
 use crate::cli::{Exit, Format, Outcome, json_line, print, read_envelope, unverified_bundle};
@@ -155,6 +155,7 @@ fn mask(rule: &MaskRule, detectors: &[Detector]) -> String {
     };
     let target = match &rule.target {
         MaskTarget::Fields(paths) => list(paths),
+        MaskTarget::AllowFields(paths) => format!("all but {}", list(paths)),
         MaskTarget::Detect {
             detectors: bits,
             within,
@@ -185,5 +186,14 @@ fn mask(rule: &MaskRule, detectors: &[Detector]) -> String {
     };
     let keep_type = if rule.keep_type { ", type kept" } else { "" };
     let exemption = if rule.unless.is_empty() { "" } else { ", with exemptions" };
-    format!("{target}: {action}{keep_type}{exemption}")
+    let only = if rule.only.is_empty() { "" } else { ", for some callers" };
+    let message = match rule.direction {
+        Direction::Request => "requests: ",
+        Direction::Response => "",
+    };
+    let mode = match rule.mode {
+        MaskMode::Enforce => "",
+        MaskMode::Observe => ", observed only",
+    };
+    format!("{message}{target}: {action}{keep_type}{exemption}{only}{mode}")
 }

@@ -145,7 +145,7 @@ codes! {
     Replacement = "TG0406", Error;
     /// `drop` or `nullify` on a detector.
     DropDetector = "TG0407", Error;
-    /// `unless` depends on the request body.
+    /// `unless` or `only` depends on the request body.
     UnlessBody = "TG0408", Error;
 
     /// A channel at whose path no text of a stream can be looked for.

@@ -1,7 +1,9 @@
 //! Mask rules.
 
 use tracegate_bundle::limits::{MAX_CHANNEL_ELEMENTS, MAX_CHANNELS, MAX_ENTRIES, is_channel};
-use tracegate_bundle::policy::{self, Attribute, MaskRule, MaskTarget, Path, StreamRules};
+use tracegate_bundle::policy::{
+    self, Attribute, Direction, MaskRule, MaskTarget, Path, StreamRules,
+};
 
 use super::connection::{bounded, conditions, entries};
 use super::patterns::Patterns;
@@ -17,7 +19,7 @@ pub(super) fn mask(
 ) -> Option<MaskRule> {
     let target = target(rule, patterns, out);
     let rule = &rule.value;
-    for condition in &rule.unless.items {
+    for condition in rule.unless.items.iter().chain(&rule.only.items) {
         if matches!(condition.key.value, Attribute::Body(_)) {
             let message = "who sees the original cannot depend on the request body";
             out.push(
@@ -27,6 +29,7 @@ pub(super) fn mask(
         }
     }
     let unless = conditions(&rule.unless, patterns, out);
+    let only = conditions(&rule.only, patterns, out);
     let action = action(&rule.with.value);
     if rule.keep_type.value && action.leaves_no_text() {
         let message = "what is removed has no type to keep";
@@ -35,12 +38,22 @@ pub(super) fn mask(
                 .help("delete `keepType`, or use `with: redact`"),
         );
     }
+    if rule.direction == Direction::Request && !rule.headers.items.is_empty() {
+        let message = "the headers of requests are not looked into";
+        out.push(
+            Diagnostic::new(Code::FieldConflict, rule.headers.span, message)
+                .help("delete `headers`, or add a rule for responses"),
+        );
+    }
     Some(MaskRule {
         target: target?,
         action,
         keep_type: rule.keep_type.value,
         headers: entries(&rule.headers, out, |header| header.0.clone()),
+        direction: rule.direction,
+        mode: rule.mode,
         unless,
+        only,
     })
 }
 
@@ -74,12 +87,16 @@ fn target(
     patterns: &mut Patterns,
     out: &mut Diagnostics,
 ) -> Option<MaskTarget> {
-    match (&rule.fields, &rule.detect) {
-        (Some(fields), None) => {
-            no_use_beside_fields(rule, out);
+    match (&rule.fields, &rule.allow_fields, &rule.detect) {
+        (Some(fields), None, None) => {
+            no_use_beside("fields", rule, out);
             paths(fields, out).map(MaskTarget::Fields)
         }
-        (None, Some(detect)) => {
+        (None, Some(fields), None) => {
+            no_use_beside("allowFields", rule, out);
+            paths(fields, out).map(MaskTarget::AllowFields)
+        }
+        (None, None, Some(detect)) => {
             let message = match rule.with.value {
                 MaskAction::Drop => {
                     Some("what a detector finds cannot be dropped, only whole fields can")
@@ -102,15 +119,7 @@ fn target(
             let detectors = detectors(rule, detect, patterns, out)?;
             Some(MaskTarget::Detect { detectors, within })
         }
-        (Some(_), Some(detect)) => {
-            let message = "a mask rule has either `fields` or `detect`";
-            out.push(
-                Diagnostic::new(Code::FieldConflict, detect.span, message)
-                    .help("split it into two rules"),
-            );
-            None
-        }
-        (None, None) => {
+        (None, None, None) => {
             let message = "the mask rule does not say what to hide";
             out.push(
                 Diagnostic::new(Code::MissingField, *span, message)
@@ -118,11 +127,27 @@ fn target(
             );
             None
         }
+        (Some(_), _, Some(detect)) | (None, Some(_), Some(detect)) => {
+            let message = "a mask rule has one of `fields`, `allowFields` and `detect`";
+            out.push(
+                Diagnostic::new(Code::FieldConflict, detect.span, message)
+                    .help("split it into two rules"),
+            );
+            None
+        }
+        (Some(_), Some(allowed), None) => {
+            let message = "a mask rule has one of `fields`, `allowFields` and `detect`";
+            out.push(
+                Diagnostic::new(Code::FieldConflict, allowed.span, message)
+                    .help("delete `fields`: what `allowFields` does not list is hidden anyway"),
+            );
+            None
+        }
     }
 }
 
 /// What says something about `detect` alone.
-fn no_use_beside_fields(rule: &syntax::MaskRule, out: &mut Diagnostics) {
+fn no_use_beside(beside: &str, rule: &syntax::MaskRule, out: &mut Diagnostics) {
     let ignore = (!rule.ignore.items.is_empty()).then_some(rule.ignore.span);
     let headers = (!rule.headers.items.is_empty()).then_some(rule.headers.span);
     for (name, span) in [
@@ -132,7 +157,7 @@ fn no_use_beside_fields(rule: &syntax::MaskRule, out: &mut Diagnostics) {
         ("headers", headers),
     ] {
         if let Some(span) = span {
-            let message = format!("`{name}` has no use beside `fields`");
+            let message = format!("`{name}` has no use beside `{beside}`");
             out.push(
                 Diagnostic::new(Code::FieldConflict, span, message)
                     .help("delete it; it says how `detect` looks"),

@@ -1,12 +1,12 @@
 //! Mask rules: what to hide, and how.
 
 use tracegate_bundle::limits::{MAX_REPLACEMENT, is_replacement};
-use tracegate_bundle::policy::Path;
+use tracegate_bundle::policy::{Direction, MaskMode, Path};
 
 use super::Condition;
 use super::decode::{
-    Decode, Field, Fields, List, Mapping, Presence, Shape, Spanned, choice, mapping, text,
-    wrong_type,
+    Decode, Field, Fields, List, Mapping, Presence, Shape, Spanned, choice, choices_shape, mapping,
+    text, wrong_type,
 };
 use super::matching::HeaderPattern;
 use super::scalar::{Name, Text};
@@ -15,10 +15,14 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::yaml::{Node, Scalar, Value};
 
 mapping! {
-    /// What is hidden in responses: whole values (`fields`) or text that is found (`detect`).
+    /// What is hidden: whole values (`fields`), all values but some (`allowFields`), or text that is
+    /// found (`detect`).
     struct MaskRule = "mask" {
         /// The values at these paths, whatever they are.
         either fields: Option<Spanned<List<Path>>> = "fields";
+        /// All values but those at these paths and below. Objects and lists that lead to them stay,
+        /// with the names of what is hidden beside them.
+        either allow_fields: Option<Spanned<List<Path>>> = "allowFields";
         /// Text that these detectors find.
         either detect: Option<Spanned<List<Spanned<Detect>>>> = "detect";
         /// Where `detect` looks: in the values at these paths and below. Default: everywhere.
@@ -36,8 +40,15 @@ mapping! {
         /// Whether a hidden value keeps its type: numbers become `0`, booleans `false`, objects `{}`,
         /// lists `[]`, and `null` stays. Strings are hidden as `with` says.
         default("false") keep_type: Spanned<bool> = "keepType";
+        /// In which message: `request` is what goes to the back end, `response` what the caller gets.
+        default("response") direction: Direction = "direction";
+        /// `enforce`, or `observe`: nothing is changed, and records and metrics say what would have
+        /// been hidden by this rule alone.
+        default("enforce") mode: MaskMode = "mode";
         /// Callers for whom all of these hold see the original. The key cannot be `request.body`.
         list unless: List<Condition> = "unless";
+        /// Only for callers for whom all of these hold is anything hidden. As `unless`.
+        list only: List<Condition> = "only";
     }
 
     /// A detector of the catalogue, set up for one rule.
@@ -156,6 +167,36 @@ impl Decode for Score {
         score
     }
 }
+
+impl Decode for Direction {
+    fn shape() -> Shape {
+        choices_shape(DIRECTIONS)
+    }
+
+    fn decode(node: &Node, out: &mut Diagnostics) -> Option<Self> {
+        choice(node, DIRECTIONS, out)
+    }
+}
+
+const DIRECTIONS: &[(&str, Direction)] = &[
+    ("request", Direction::Request),
+    ("response", Direction::Response),
+];
+
+impl Decode for MaskMode {
+    fn shape() -> Shape {
+        choices_shape(MODES)
+    }
+
+    fn decode(node: &Node, out: &mut Diagnostics) -> Option<Self> {
+        choice(node, MODES, out)
+    }
+}
+
+const MODES: &[(&str, MaskMode)] = &[
+    ("enforce", MaskMode::Enforce),
+    ("observe", MaskMode::Observe),
+];
 
 /// A text that takes the place of a value.
 #[derive(Clone, Debug)]

@@ -134,7 +134,7 @@ mapping! {
         optional text: Option<Spanned<TextBodies>> = "text";
         /// What is allowed and what is denied. What no rule allows is denied.
         list rules: List<Rule> = "rules";
-        /// What is hidden in responses.
+        /// What is hidden in responses and requests.
         list mask: List<Spanned<MaskRule>> = "mask";
         /// How streamed responses are masked.
         optional stream: Option<Stream> = "stream";

@@ -207,6 +207,7 @@ impl<'p> Stream<'p> {
         let request = &play.request;
         let mut held = Message {
             headers: request.headers.clone(),
+            trailers: request.trailers.clone(),
             ..Message::default()
         };
         let last = request.body.len().checked_sub(1);
@@ -232,7 +233,10 @@ impl<'p> Stream<'p> {
             self.request_event(&mut held, chunk, effects)?;
         }
         if has_trailers {
-            let effects = self.exchange.request_trailers(&mut self.proxy.vm, now);
+            let trailers = request.trailers.iter().collect();
+            let effects = self
+                .exchange
+                .request_trailers(&mut self.proxy.vm, &trailers, now);
             self.request_event(&mut held, &[], effects)?;
         }
         self.wait(&mut held)?;
@@ -246,7 +250,7 @@ impl<'p> Stream<'p> {
             path: request.path.clone(),
             headers: held.headers,
             body: held.body,
-            trailers: request.trailers.clone(),
+            trailers: held.trailers,
             complete: true,
         })
     }
@@ -278,8 +282,15 @@ impl<'p> Stream<'p> {
     fn event(&mut self, held: &mut Message, chunk: &[u8], effects: Effects) -> Result<(), Ended> {
         let Some(reply) = effects.reply else {
             held.edit(&effects);
-            held.body
-                .extend_from_slice(effects.body.as_deref().unwrap_or(chunk));
+            match effects.whole_body {
+                Some(whole) => {
+                    assert!(!held.released, "a body replaced after it went");
+                    held.body = whole;
+                }
+                None => held
+                    .body
+                    .extend_from_slice(effects.body.as_deref().unwrap_or(chunk)),
+            }
             held.released |= effects.flow == Flow::Continue;
             return Ok(());
         };

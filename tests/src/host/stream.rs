@@ -104,6 +104,7 @@ impl Stream {
         let pipe = match map {
             0 => &self.request,
             2 => &self.response,
+            1 => return self.request.open_trailers(),
             3 => return self.response.open_trailers(),
             _ => return None,
         };
@@ -117,6 +118,7 @@ impl Stream {
         let pipe = match map {
             0 => &mut self.request,
             2 => &mut self.response,
+            1 => return self.request.open_trailers_mut(),
             3 => return self.response.open_trailers_mut(),
             _ => return None,
         };

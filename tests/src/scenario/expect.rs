@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use tracegate_engine::refusal::Refusal;
 
 use super::format::{Expect, Upstream};
-use crate::drivers::Outcome;
+use crate::drivers::{Outcome, Play};
 use crate::http::{Fields, Received, contains};
 
 /// Longest record, in bytes.
@@ -21,7 +21,12 @@ pub(super) struct Check<'a> {
 }
 
 /// What is not as expected, in sentences. `token` is what the caller presented.
-pub(super) fn check(expect: &Expect, outcome: &Outcome, token: Option<&str>) -> Vec<String> {
+pub(super) fn check(
+    expect: &Expect,
+    play: &Play,
+    outcome: &Outcome,
+    token: Option<&str>,
+) -> Vec<String> {
     let record = serde_json::from_slice(&outcome.record).unwrap_or_default();
     let mut check = Check {
         outcome,
@@ -29,6 +34,7 @@ pub(super) fn check(expect: &Expect, outcome: &Outcome, token: Option<&str>) -> 
         wrong: Vec::new(),
     };
     check.always(token);
+    check.digests(&play.request.body.concat());
     check.refused(expect);
     check.response(expect);
     if let Some(upstream) = &expect.upstream {
@@ -85,7 +91,6 @@ impl Check<'_> {
                 self.say("the back end got the caller's token".to_owned());
             }
         }
-        self.digests();
         let names = upstream.iter().flat_map(|request| request.headers.iter());
         let ours: Vec<_> = names
             .map(|(name, _)| name.replace('_', "-"))
@@ -96,13 +101,13 @@ impl Check<'_> {
         }
     }
 
-    /// The record's digests are those of what the back end and the caller got.
-    fn digests(&mut self) {
+    /// The record's digests are those of what the caller sent and of what he got.
+    fn digests(&mut self, sent: &[u8]) {
         let ours = &self.record["unmapped"]["tracegate"];
         let told = |side: &str| ours[side]["body_sha256"].as_str().map(str::to_owned);
         let (request, response) = (told("request"), told("response"));
-        if let (Some(told), Some(received)) = (request, &self.outcome.upstream) {
-            let of_body = hex(&Sha256::digest(&received.body));
+        if let Some(told) = request {
+            let of_body = hex(&Sha256::digest(sent));
             self.equal("the digest of the request", &told, &of_body);
         }
         if let Some(told) = response.filter(|_| self.outcome.response.complete) {

@@ -114,7 +114,7 @@ impl Stage {
             for (cut, play) in variants(scenario.bodies, play, driver.is_slow()) {
                 report.exchanges += 1;
                 let outcome = driver.play(&play);
-                let wrong = check(&scenario.expect, &outcome, token.as_deref());
+                let wrong = check(&scenario.expect, &play, &outcome, token.as_deref());
                 if !wrong.is_empty() {
                     let wrong = wrong.join("\n    ");
                     report.failures.push(format!(

@@ -1,9 +1,9 @@
-//! What was hidden, as OCSF's profile `data_classification` has it: kinds of data, and where in the
-//! response they were found. Counts are exact whatever is shortened.
+//! What was hidden, as OCSF's profile `data_classification` has it: kinds of data, and where in a
+//! message they were found. Counts are exact whatever is shortened.
 
 use super::Event;
 use crate::json::{Members, Writer, key};
-use crate::record::{Inspected, Masked};
+use crate::record::{Inspected, Masked, Message};
 
 /// OCSF's categories of data, as far as detectors tell them apart.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,23 +57,41 @@ pub(super) fn total<'m>(entries: impl IntoIterator<Item = &'m Masked<'m>>) -> u6
 }
 
 impl Event<'_> {
-    pub(super) fn data_classifications(&self, resource: &mut Members<'_, '_>) {
-        let masked = self.record.masked;
-        let found = Category::ALL
-            .into_iter()
-            .filter(|&category| masked.iter().any(|entry| Category::of(entry) == category));
-        // The limit holds for all categories together.
-        let mut room = self.limits.masked;
-        resource
-            .member(key!("data_classifications"))
-            .array(found, |writer, category| {
-                writer.object(|members| self.classification(category, &mut room, members));
-            });
+    /// What was hidden in a message, by category, and after that what would have been: there the
+    /// policy is not applied.
+    pub(super) fn data_classifications(
+        &self,
+        message: Message,
+        room: &mut usize,
+        resource: &mut Members<'_, '_>,
+    ) {
+        let groups = [false, true].into_iter().flat_map(|observed| {
+            let categories = Category::ALL.into_iter();
+            categories.map(move |category| (category, observed))
+        });
+        let found = groups.filter(|&(category, observed)| {
+            let mut entries = self.masked(message, observed);
+            entries.any(|entry| Category::of(entry) == category)
+        });
+        resource.member(key!("data_classifications")).array(
+            found,
+            |writer, (category, observed)| {
+                writer.object(|members| {
+                    let entries = self.masked(message, observed);
+                    let entries = entries.filter(|entry| Category::of(entry) == category);
+                    self.classification(category, entries, room, members);
+                });
+            },
+        );
     }
 
-    fn classification(&self, category: Category, room: &mut usize, members: &mut Members<'_, '_>) {
-        let masked = self.record.masked.iter();
-        let entries = masked.filter(|entry| Category::of(entry) == category);
+    fn classification<'m>(
+        &self,
+        category: Category,
+        entries: impl Iterator<Item = &'m Masked<'m>> + Clone,
+        room: &mut usize,
+        members: &mut Members<'_, '_>,
+    ) {
         members.constant(key!("category"), category.caption());
         members.integer(key!("category_id"), category.id());
         let listed = entries.clone().take(*room);
@@ -84,10 +102,18 @@ impl Event<'_> {
         }
         *room -= count;
         writer.array(listed, |writer, entry| self.discovery(entry, writer));
+        let first = entries.clone().next();
         if let Some(policy) = &self.record.policy {
-            members.object(key!("policy"), |members| self.policy(policy, members));
+            let is_applied =
+                self.record.policy_is_applied() && first.is_some_and(|entry| !entry.observed);
+            members.object(key!("policy"), |members| {
+                self.policy(policy, is_applied, members);
+            });
         }
+        // A request is masked as a whole or not at all.
+        let is_request = first.is_some_and(|entry| entry.message == Message::Request);
         let status = match self.record.inspected {
+            _ if is_request => (1, "Complete"),
             Inspected::Full => (1, "Complete"),
             Inspected::Partial(_) | Inspected::None(_) => (2, "Partial"),
         };

@@ -3,8 +3,8 @@
 use crate::support::{allowed, refused};
 use proptest::prelude::*;
 use tracegate_audit::{
-    Caller, Connection, Inspected, MAX_BYTES, MaskAction, Masked, Outcome, Peers, Policy, Record,
-    Request, Response, Text, Times,
+    Caller, Connection, Inspected, MAX_BYTES, MaskAction, Masked, Message, Outcome, Peers, Policy,
+    Record, Request, Response, Text, Times,
 };
 
 /// Text as an attacker would write it: of any length, with what needs escapes, what some parsers
@@ -170,6 +170,8 @@ impl Parts {
             .masked
             .iter()
             .map(|(path, detector, action, count)| Masked {
+                message: [Message::Request, Message::Response][(count & 1) as usize],
+                observed: count & 2 == 2,
                 json_path: path.as_slice().into(),
                 detector: detector.as_slice().into(),
                 action: MaskAction::ALL[*action],
@@ -265,6 +267,8 @@ fn counts_stay_exact_when_paths_are_left_out() {
     let masked: Vec<Masked<'_>> = paths
         .iter()
         .map(|path| Masked {
+            message: Message::Response,
+            observed: false,
             json_path: path.into(),
             detector: "email".into(),
             action: MaskAction::Hash,

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 use tracegate_audit::Record;
 
-use crate::support::{allowed, masked, refused_token};
+use crate::support::{allowed, masked, masked_on_the_way_up, refused_token};
 
 fn page() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/records.md")
@@ -39,7 +39,11 @@ fn with_example(page: &str, name: &str, example: &str) -> String {
 fn the_examples_are_what_the_code_writes() {
     let found = std::fs::read_to_string(page()).unwrap();
     let mut expected = found.clone();
-    for (name, record) in [("masked", masked()), ("refused", refused_token())] {
+    for (name, record) in [
+        ("masked", masked()),
+        ("request", masked_on_the_way_up()),
+        ("refused", refused_token()),
+    ] {
         expected = with_example(&expected, name, &shown(&record));
     }
     if std::env::var_os("UPDATE_DOCS").is_some() {
@@ -100,7 +104,8 @@ fn every_member_is_explained_and_every_explained_member_exists() {
         refused_bundle: Some("bundle.untrusted"),
         ..masked()
     };
-    for record in [allowed(), unusual, refused_token(), Record::default()] {
+    let up = masked_on_the_way_up();
+    for record in [allowed(), unusual, up, refused_token(), Record::default()] {
         leaves(
             "",
             &serde_json::from_slice(&record.line()).unwrap(),

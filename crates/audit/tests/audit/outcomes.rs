@@ -1,6 +1,6 @@
 //! The table of outcomes: what OCSF calls each way in which an exchange can be decided.
 
-use crate::support::{allowed, masked, refused, refused_token, schema};
+use crate::support::{allowed, masked, masked_on_the_way_up, refused, refused_token, schema};
 use serde_json::Value;
 use tracegate_audit::{Caller, Inspected, Outcome, Record, Response};
 
@@ -182,6 +182,56 @@ fn a_refusal_is_an_alert_and_an_allowed_call_is_none() {
     assert_eq!(parsed(&refused_token())["is_alert"], true);
     assert_eq!(parsed(&Record::default())["is_alert"], true);
     assert_eq!(parsed(&masked())["is_alert"], false);
+}
+
+#[test]
+fn what_was_masked_is_told_apart_by_message_and_from_what_was_only_observed() {
+    let event = parsed(&masked_on_the_way_up());
+    assert_eq!(event["action"], "Modified");
+    assert_eq!(event["disposition"], "Corrected");
+    assert_eq!(event["message"], "2 values masked in request body");
+    let resources = event["resources"].as_array().unwrap();
+    let told: Vec<_> = resources
+        .iter()
+        .flat_map(|resource| {
+            let classes = resource["data_classifications"].as_array().unwrap();
+            classes.iter().map(|class| {
+                (
+                    resource["name"].as_str().unwrap(),
+                    class["policy"]["is_applied"].as_bool().unwrap(),
+                    class["total"].as_u64().unwrap(),
+                )
+            })
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("request.body", true, 2),
+            ("request.body", false, 1),
+            ("response.body", false, 2),
+        ]
+    );
+    let mask = &event["unmapped"]["tracegate"]["mask"];
+    assert_eq!(
+        *mask,
+        serde_json::json!({
+            "observed": {"redact": 2},
+            "request": {"actions": {"redact": 2}, "observed": {"redact": 1}},
+        })
+    );
+}
+
+#[test]
+fn what_is_only_observed_modifies_nothing() {
+    let up = masked_on_the_way_up();
+    let record = Record {
+        masked: &up.masked[1..],
+        ..up
+    };
+    let event = parsed(&record);
+    assert_eq!(event["action"], "Allowed");
+    assert_eq!(event["message"], serde_json::Value::Null);
 }
 
 #[test]

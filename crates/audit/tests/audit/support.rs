@@ -4,8 +4,8 @@ use std::path::Path;
 
 use jsonschema::Validator;
 use tracegate_audit::{
-    Caller, Connection, Inspected, MaskAction, Masked, Outcome, Peers, Policy, Record, Refused,
-    Request, Response, Text, Times, TraceId,
+    Caller, Connection, Inspected, MaskAction, Masked, Message, Outcome, Peers, Policy, Record,
+    Refused, Request, Response, Text, Times, TraceId,
 };
 
 const SCHEMA: &str = "../shared/data/ocsf/ocsf-1.8.0-6003-api_activity.schema.json";
@@ -94,6 +94,8 @@ pub(crate) fn allowed() -> Record<'static> {
 /// The same, and its answer was masked.
 pub(crate) fn masked() -> Record<'static> {
     let entry = |json_path, detector, action, count| Masked {
+        message: Message::Response,
+        observed: false,
         json_path: Text::from(json_path),
         detector: Text::from(detector),
         action,
@@ -113,6 +115,27 @@ pub(crate) fn masked() -> Record<'static> {
                 MaskAction::Partial,
                 2,
             ),
+        ]),
+        ..allowed()
+    }
+}
+
+/// The same call: something was masked in its request, and two values of its answer would have been.
+pub(crate) fn masked_on_the_way_up() -> Record<'static> {
+    let entry = |message, observed, json_path, count| Masked {
+        message,
+        observed,
+        json_path: Text::from(json_path),
+        detector: "email".into(),
+        action: MaskAction::Redact,
+        count,
+    };
+    let content = "$.messages[*].content";
+    Record {
+        masked: leak([
+            entry(Message::Request, false, content, 2),
+            entry(Message::Request, true, "$.user", 1),
+            entry(Message::Response, true, "$.choices[*].message.content", 2),
         ]),
         ..allowed()
     }

@@ -15,7 +15,8 @@ pub mod path;
 use serde_json::Value;
 use tracegate_bundle::automaton::Automaton;
 use tracegate_bundle::policy::{
-    Action, Attribute, Condition, Connection, ExpressionId, Operation, Rule, Source, StringMatch,
+    Action, Attribute, Condition, Connection, ExpressionId, MaskRule, Operation, Rule, Source,
+    StringMatch,
 };
 
 use crate::http::HeaderMap;
@@ -118,17 +119,17 @@ fn is_body(condition: &Condition) -> bool {
     matches!(condition.key, Attribute::Body(_))
 }
 
-/// Whether all of the conditions hold for a caller; the conditions of `unless`, which know no body.
+/// Whether a mask rule holds for a caller. Its conditions know no body.
 #[must_use]
-pub fn all_hold(
-    conditions: &[Condition],
-    expressions: &[Automaton],
-    request: &Request<'_>,
-) -> bool {
+pub fn mask_holds(rule: &MaskRule, expressions: &[Automaton], request: &Request<'_>) -> bool {
     let matcher = Matcher::new(expressions, request);
-    conditions
-        .iter()
-        .all(|condition| matcher.condition(condition, 0) == Some(true))
+    let all_hold = |conditions: &[Condition]| {
+        conditions
+            .iter()
+            .all(|condition| matcher.condition(condition, 0) == Some(true))
+    };
+    let is_exempt = !rule.unless.is_empty() && all_hold(&rule.unless);
+    !is_exempt && all_hold(&rule.only)
 }
 
 struct Matcher<'a> {

@@ -13,16 +13,19 @@
 //! [`record`] notes what the audit record will say while it happens.
 
 mod media;
+mod observer;
 mod record;
 mod reply;
 mod representation;
 mod request;
 mod response;
+mod upward;
 
 use std::rc::Rc;
 
 use crate::Timestamp;
 use crate::http::{HeaderEdit, HeaderMap, Reply};
+use crate::masking::Active;
 use crate::metrics::{Decision, Metric};
 use crate::policy::Policy;
 use crate::refusal::Refusal;
@@ -53,6 +56,8 @@ pub struct Effects {
     pub headers: Vec<HeaderEdit>,
     /// What takes the place of the chunk of this event.
     pub body: Option<Vec<u8>>,
+    /// What takes the place of the whole body, all of which is held.
+    pub whole_body: Option<Vec<u8>>,
     /// Changes to the trailers of this message, with the event that brought them.
     pub trailers: Vec<HeaderEdit>,
     /// The exchange is allowed: break the seal (set `wasm.tracegate.decision` to `allow`).
@@ -121,8 +126,8 @@ struct Grant {
     policy: Rc<Policy>,
     /// Index of the connection in the policy.
     connection: usize,
-    /// Bit `i`: mask rule `i` of the connection holds for this caller.
-    masks: u64,
+    /// The mask rules that hold for the response to this caller.
+    masks: Active,
     /// Whether the method was HEAD: the response then has headers that describe a body, and none.
     head: bool,
 }
@@ -223,9 +228,19 @@ impl Exchange {
     }
 
     /// The request trailers arrived: the request is complete.
-    pub fn request_trailers(&mut self, vm: &mut Vm, now: Timestamp) -> Effects {
+    pub fn request_trailers(
+        &mut self,
+        vm: &mut Vm,
+        trailers: &HeaderMap,
+        now: Timestamp,
+    ) -> Effects {
+        let hidden = self.request.hide_trailers(trailers);
         let step = self.read_request_body(vm, &[], true, now);
-        self.request_effects(step)
+        let mut effects = self.request_effects(step);
+        if effects.reply.is_none() {
+            effects.trailers = hidden;
+        }
+        effects
     }
 
     /// What the exchange was holding for may have come: [`Vm`] named it among those to wake. The
@@ -291,6 +306,7 @@ impl Exchange {
             vm.metrics
                 .record(Metric::Requests(self.decision(), self.refusal), 1);
         }
+        self.request.count_masked(&mut vm.metrics);
         self.response.count_masked(&mut vm.metrics);
         let line = self.draft.seal(
             vm,
@@ -323,8 +339,9 @@ impl Exchange {
                 flow: Flow::Hold,
                 ..Effects::default()
             },
-            Ok(request::Step::Granted(headers)) => Effects {
+            Ok(request::Step::Granted { headers, body }) => Effects {
                 headers,
+                whole_body: body,
                 unseal: true,
                 ..Effects::default()
             },

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use serde_json::Value;
 use tracegate_audit as audit;
-use tracegate_audit::{Inspected, MaskAction, Outcome, Record, Text};
+use tracegate_audit::{Inspected, MaskAction, Message, Outcome, Record, Text};
 
 use super::{ConnectionFacts, LogFacts};
 use crate::Timestamp;
@@ -26,13 +26,23 @@ pub(super) struct BodySummary {
     pub(super) digest: Option<[u8; 32]>,
 }
 
+/// What the request side knows at the end.
+#[derive(Debug)]
+pub(super) struct RequestSummary<'a> {
+    pub(super) body: BodySummary,
+    /// What was hidden on the way up, and what would have been.
+    pub(super) report: Option<&'a Report>,
+    pub(super) observed: Option<&'a Report>,
+}
+
 /// What the response side knows at the end.
 #[derive(Debug)]
 pub(super) struct ResponseSummary<'a> {
     pub(super) body: BodySummary,
     pub(super) inspected: Inspected,
-    /// What was hidden, in the body and in headers.
+    /// What was hidden, in the body and in headers, and what would have been.
     pub(super) reports: [Option<&'a Report>; 2],
+    pub(super) observed: [Option<&'a Report>; 2],
 }
 
 /// The notes.
@@ -161,7 +171,7 @@ impl Draft {
         &mut self,
         vm: &Vm,
         facts: &LogFacts,
-        request: BodySummary,
+        request: RequestSummary<'_>,
         response: ResponseSummary<'_>,
         now: Timestamp,
     ) -> Vec<u8> {
@@ -172,16 +182,33 @@ impl Draft {
             self.note_policy(vm);
             self.start = now;
         }
-        let reports = || response.reports.into_iter().flatten();
-        let names: Vec<_> = reports().flat_map(masked).collect();
+        let [body, headers] = response.reports;
+        let [observed_body, observed_headers] = response.observed;
+        let reports = [
+            (Message::Request, false, request.report),
+            (Message::Request, true, request.observed),
+            (Message::Response, false, body),
+            (Message::Response, false, headers),
+            (Message::Response, true, observed_body),
+            (Message::Response, true, observed_headers),
+        ];
+        let names: Vec<_> = reports
+            .into_iter()
+            .flat_map(|(message, observed, report)| {
+                let entries = report.into_iter().flat_map(|report| &report.entries);
+                entries.map(move |one| entry(one, message, observed))
+            })
+            .collect();
         let groups = self.groups();
         let request_notes = self.request.as_ref().or(late.as_ref());
         let mut record = self.record(request_notes, &groups, &names);
+        record.masked_more = reports
+            .iter()
+            .any(|(.., report)| report.is_some_and(|report| report.truncated));
         record.inspected = response.inspected;
-        record.masked_more = reports().any(|report| report.truncated);
         record.request.protocol = facts.protocol.as_ref().map(Text::from);
-        record.request.body_bytes = Some(facts.request_size.unwrap_or(request.length));
-        record.request.body_sha256 = request.digest;
+        record.request.body_bytes = Some(facts.request_size.unwrap_or(request.body.length));
+        record.request.body_sha256 = request.body.digest;
         record.response.code = facts.response_code.filter(|&code| code != 0).or(self.code);
         record.response.body_bytes = facts.response_size.or(Some(response.body.length));
         record.response.body_sha256 = response.body.digest;
@@ -276,12 +303,10 @@ fn caller<'a>(principal: &'a Principal, groups: &'a [Text<'a>]) -> audit::Caller
     }
 }
 
-fn masked(report: &Report) -> impl Iterator<Item = audit::Masked<'_>> {
-    report.entries.iter().map(entry)
-}
-
-fn entry(entry: &ReportEntry) -> audit::Masked<'_> {
+fn entry(entry: &ReportEntry, message: Message, observed: bool) -> audit::Masked<'_> {
     audit::Masked {
+        message,
+        observed,
         json_path: Text::from(&entry.path),
         detector: Text::from(&entry.what),
         action: match entry.action {

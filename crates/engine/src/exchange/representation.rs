@@ -35,7 +35,12 @@ const DESCRIBES_THE_ORIGINAL: &[&str] = &[
 ];
 
 /// What the names of others begin with. The last are of Envoy's decompressor.
-const DESCRIBES_THE_ORIGINAL_TOO: &[&str] = &["x-amz-checksum-", "x-checksum-", DECOMPRESSOR];
+const DESCRIBES_THE_ORIGINAL_TOO: &[&str] = &[
+    "x-amz-checksum-",
+    "x-amz-content-sha256",
+    "x-checksum-",
+    DECOMPRESSOR,
+];
 
 /// Trailers in which Envoy's decompressor tells how long a body was.
 const DECOMPRESSOR: &str = "x-envoy-decompressor-";
@@ -62,7 +67,7 @@ fn describes_the_original(name: &[u8]) -> bool {
     DESCRIBES_THE_ORIGINAL.iter().any(is) || DESCRIBES_THE_ORIGINAL_TOO.iter().any(begins)
 }
 
-/// Removes from the headers or trailers of a response what describes the original body.
+/// Removes from headers or trailers what describes the original body.
 pub(super) fn hide_original(fields: &HeaderMap) -> Vec<HeaderEdit> {
     remove(fields, describes_the_original)
 }

@@ -7,10 +7,11 @@
 use std::rc::Rc;
 
 use sha2::{Digest as _, Sha256};
-use tracegate_bundle::policy::Connection;
+use tracegate_bundle::policy::{Connection, Direction};
 
 use super::media::{self, Media};
-use super::record::BodySummary;
+use super::record::{BodySummary, RequestSummary};
+use super::upward::{self, Extent, Passage, Upward};
 use super::{ConnectionFacts, Exchange, Grant, Refused, Stage, representation};
 use crate::Timestamp;
 use crate::decision::body::{BodyFacts, BodyMatcher};
@@ -18,8 +19,9 @@ use crate::decision::path::DecodedPath;
 use crate::decision::{self, Body, Verdict};
 use crate::http::{HeaderEdit, HeaderMap};
 use crate::identity::{self, Authentication, Principal};
-use crate::masking::Format;
-use crate::policy::Policy;
+use crate::masking::{Active, Format, Plan};
+use crate::metrics::Metrics;
+use crate::policy::{MaskPlan, Policy};
 use crate::refusal::Refusal;
 use crate::vm::Vm;
 
@@ -29,8 +31,11 @@ pub(super) enum Step {
     Passing,
     /// It waits.
     Held,
-    /// It may go, with these changes to its headers.
-    Granted(Vec<HeaderEdit>),
+    /// It may go, with these changes to its headers, and with this body in place of its own.
+    Granted {
+        headers: Vec<HeaderEdit>,
+        body: Option<Vec<u8>>,
+    },
 }
 
 /// A request that is not decided yet.
@@ -73,6 +78,8 @@ enum BodyView {
 pub(super) struct RequestSide {
     pending: Option<Box<Pending>>,
     body: BodyView,
+    /// Where the connection has rules for it.
+    upward: Option<Upward>,
     length: u64,
     hash: Sha256,
     complete: bool,
@@ -83,12 +90,36 @@ impl RequestSide {
         self.complete
     }
 
-    pub(super) fn summary(&self) -> BodySummary {
+    pub(super) fn summary(&self) -> RequestSummary<'_> {
         let digest =
             (self.complete && self.length > 0).then(|| self.hash.clone().finalize().into());
-        BodySummary {
-            length: self.length,
-            digest,
+        RequestSummary {
+            body: BodySummary {
+                length: self.length,
+                digest,
+            },
+            report: self.upward.as_ref().and_then(Upward::report),
+            observed: self.upward.as_ref().and_then(Upward::observed),
+        }
+    }
+
+    /// Moves what was masked to the metrics. Called once.
+    pub(super) fn count_masked(&self, metrics: &mut Metrics) {
+        let RequestSummary {
+            report, observed, ..
+        } = self.summary();
+        for (report, observed) in [(report, false), (observed, true)] {
+            if let Some(report) = report {
+                metrics.masked(Direction::Request, observed, report);
+            }
+        }
+    }
+
+    /// Removes from trailers what describes the body as it came, where it may not go up like that.
+    pub(super) fn hide_trailers(&self, trailers: &HeaderMap) -> Vec<HeaderEdit> {
+        match &self.upward {
+            Some(_) => representation::hide_original(trailers),
+            None => Vec::new(),
         }
     }
 }
@@ -128,6 +159,10 @@ impl Exchange {
         if !end_of_stream && let Some(body_plan) = plan.body() {
             self.request.body = view(&headers, BodyMatcher::new(Rc::clone(body_plan)));
         }
+        let masks = plan.masks().map(MaskPlan::masks);
+        if !end_of_stream && masks.is_some_and(|masks| masks.is_about(Direction::Request)) {
+            self.request.upward = Some(Upward::default());
+        }
         self.request.pending = Some(Box::new(Pending {
             connection,
             method,
@@ -155,6 +190,9 @@ impl Exchange {
         self.request.hash.update(chunk);
         self.request.complete |= end_of_stream;
         let Some(pending) = &self.request.pending else {
+            if let Some(upward) = &mut self.request.upward {
+                upward.watch(chunk, end_of_stream);
+            }
             return match self.stage {
                 Stage::Granted(_) => Ok(Step::Passing),
                 // A body without headers: there is nothing to decide by.
@@ -167,6 +205,9 @@ impl Exchange {
         let expressions = &pending.policy.bundle().expressions;
         if self.request.length > limit {
             return Err(Refusal::RequestBodyTooLarge.into());
+        }
+        if let Some(upward) = &mut self.request.upward {
+            upward.hold(chunk);
         }
         self.request.body = match std::mem::take(&mut self.request.body) {
             BodyView::Reading(mut matcher) => match matcher.push(expressions, chunk) {
@@ -216,17 +257,39 @@ impl Exchange {
         let request = pending.request(caller.as_deref(), self.request.known_body());
         match decision::decide(connection, expressions, &request) {
             Verdict::Allow(rule) => {
-                self.draft.allow(&rule.name);
-                let masks = connection
-                    .masks
-                    .iter()
-                    .enumerate()
-                    .fold(0, |masks, (index, mask)| {
-                        let exempt = !mask.unless.is_empty()
-                            && decision::all_hold(&mask.unless, expressions, &request);
-                        if exempt { masks } else { masks | 1u64 << index }
-                    });
-                let edits = pending.edits(connection, caller.as_deref(), masks);
+                let rule = rule.name.clone();
+                let holding = connection.masks.iter().enumerate();
+                let holding = holding.fold(0, |holding, (index, mask)| {
+                    let holds = decision::mask_holds(mask, expressions, &request);
+                    holding | u64::from(holds) << index
+                });
+                let passage = match (&mut self.request.upward, pending.masks()) {
+                    (Some(upward), Some(plan)) => {
+                        let extent = Extent {
+                            length: self.request.length,
+                            complete: self.request.complete,
+                        };
+                        let rules = plan.active(holding, Direction::Request);
+                        upward.pass(plan, rules, connection, &pending.headers, extent)?
+                    }
+                    _ => Passage::Unchanged,
+                };
+                if let Passage::Waits = passage {
+                    self.request.pending = Some(pending);
+                    return Ok(Step::Held);
+                }
+                let masks = pending.masks();
+                let masks = masks.map(|plan| plan.active(holding, Direction::Response));
+                let masks = masks.unwrap_or_default();
+                let mut headers = pending.edits(connection, caller.as_deref(), masks);
+                let body = match passage {
+                    Passage::Waits | Passage::Unchanged => None,
+                    Passage::Masked(body) => {
+                        headers.extend(upward::describe(&pending.headers, &body));
+                        Some(body)
+                    }
+                };
+                self.draft.allow(&rule);
                 let head = pending.method == "HEAD";
                 let Pending {
                     policy, connection, ..
@@ -238,7 +301,7 @@ impl Exchange {
                     masks,
                     head,
                 });
-                Ok(Step::Granted(edits))
+                Ok(Step::Granted { headers, body })
             }
             Verdict::Deny(rule) => Err(Refused {
                 refusal: Refusal::PolicyDenied,
@@ -297,6 +360,12 @@ impl Pending {
         self.policy.bundle().connections.get(self.connection)
     }
 
+    /// The mask rules of the connection.
+    fn masks(&self) -> Option<&Rc<Plan>> {
+        let plan = self.policy.plan(self.connection)?;
+        plan.masks().map(MaskPlan::masks)
+    }
+
     fn request<'a>(
         &'a self,
         principal: Option<&'a Principal>,
@@ -319,7 +388,7 @@ impl Pending {
         &self,
         connection: &Connection,
         caller: Option<&Principal>,
-        masks: u64,
+        masks: Active,
     ) -> Vec<HeaderEdit> {
         let mut edits = Vec::new();
         let mut remove = |name: &str| {
@@ -338,10 +407,12 @@ impl Pending {
                 remove(name);
             }
         }
-        if masks != 0 {
+        if masks.enforced != 0 {
             for name in representation::not_to_be_asked(&self.method) {
                 remove(name);
             }
+        }
+        if !masks.is_empty() {
             // Absent would mean "any" (RFC 9110 §12.5.3).
             edits.push(HeaderEdit::Set(
                 "accept-encoding".to_owned(),
@@ -416,7 +487,7 @@ fn view(headers: &HeaderMap, matcher: BodyMatcher) -> BodyView {
 }
 
 /// What `content-length` announces; 0 where it does not.
-fn announced_length(headers: &HeaderMap) -> u64 {
+pub(super) fn announced_length(headers: &HeaderMap) -> u64 {
     let value = headers
         .first("content-length")
         .and_then(|value| std::str::from_utf8(value).ok());

@@ -8,15 +8,16 @@ use std::rc::Rc;
 
 use sha2::{Digest as _, Sha256};
 use tracegate_audit::Inspected;
-use tracegate_bundle::policy::{Connection, ContentCoding};
+use tracegate_bundle::policy::{Connection, ContentCoding, Direction};
 
 use super::media::{self, Encoding, Media};
+use super::observer::Observer;
 use super::record::{BodySummary, ResponseSummary};
 use super::{Exchange, Flow, Grant, Refused, Stage, representation};
 use crate::coding::{CodingError, Decoder};
 use crate::http::{HeaderEdit, HeaderMap};
-use crate::masking::{BodyMasker, Format, HeaderMasker, MaskError, Report, Section};
-use crate::metrics::{Metric, Metrics};
+use crate::masking::{Active, BodyMasker, Format, HeaderMasker, MaskError, Report, Section};
+use crate::metrics::Metrics;
 use crate::policy::MaskPlan;
 use crate::refusal::Refusal;
 
@@ -35,6 +36,9 @@ pub(super) struct ResponseSide {
     masking: Option<Box<Masking>>,
     /// Masks headers and trailers, where rules look into them.
     headers: Option<Box<HeaderMasker>>,
+    /// Watch for rules that only observe.
+    observer: Option<Box<Observer>>,
+    header_observer: Option<Box<HeaderMasker>>,
     inspected: Inspected,
     counted: bool,
 }
@@ -55,7 +59,7 @@ struct Masking {
 
 impl ResponseSide {
     pub(super) fn is_masking(&self) -> bool {
-        self.masking.is_some()
+        self.masking.is_some() || self.observer.is_some()
     }
 
     /// What was hidden in the body, in headers and trailers.
@@ -65,14 +69,22 @@ impl ResponseSide {
         [body, headers]
     }
 
+    /// What would have been hidden there by rules that only observe.
+    fn observed(&self) -> [Option<&Report>; 2] {
+        let body = self.observer.as_ref().map(|observer| observer.report());
+        let headers = self.header_observer.as_ref();
+        [body, headers.map(|observer| observer.report())]
+    }
+
     /// What the record says about the response.
     pub(super) fn summary(&self) -> ResponseSummary<'_> {
         let Some(masking) = &self.masking else {
-            let body = BodySummary::default();
+            let observer = self.observer.as_ref();
             return ResponseSummary {
-                body,
-                inspected: self.inspected,
+                body: BodySummary::default(),
+                inspected: observer.map_or(self.inspected, |observer| observer.inspected()),
                 reports: self.reports(),
+                observed: self.observed(),
             };
         };
         let whole = masking.complete && !masking.stopped;
@@ -89,6 +101,7 @@ impl ResponseSide {
                 (false, false) => Inspected::Partial("interrupted"),
             },
             reports: self.reports(),
+            observed: self.observed(),
         }
     }
 
@@ -97,9 +110,10 @@ impl ResponseSide {
         if std::mem::replace(&mut self.counted, true) {
             return;
         }
-        let reports = self.reports().into_iter().flatten();
-        for entry in reports.flat_map(|report| &report.entries) {
-            metrics.record(Metric::Masked(entry.what.clone()), u64::from(entry.count));
+        for (reports, observed) in [(self.reports(), false), (self.observed(), true)] {
+            for report in reports.into_iter().flatten() {
+                metrics.masked(Direction::Response, observed, report);
+            }
         }
     }
 
@@ -140,7 +154,11 @@ impl Exchange {
             return Ok(Step::default());
         };
         let plan = rules.masks();
-        let mut masker = HeaderMasker::new(plan, grant.masks);
+        let mut masker = HeaderMasker::new(plan, grant.masks.enforced);
+        let mut observer = HeaderMasker::new(plan, grant.masks.observed);
+        if let Some(observer) = &mut observer {
+            observer.mask(Section::Header, headers);
+        }
         let masked = masker
             .as_mut()
             .map(|masker| masker.mask(Section::Header, headers));
@@ -152,14 +170,27 @@ impl Exchange {
             headers: [masked, private].into_iter().flatten().flatten().collect(),
             ..Step::default()
         };
-        let inspection = if grant.masks == 0 {
+        let inspection = if grant.masks.is_empty() {
             Ok(Inspection::Skip("caller_exempt"))
         } else {
             grant.inspectable(headers, end_of_stream)
         };
+        if let Ok(Inspection::Mask(format, coding)) = inspection
+            && grant.masks.observed != 0
+        {
+            let observer = Observer::new(format, plan, grant.masks.observed, coding);
+            self.response.observer = Some(Box::new(observer));
+        }
         match inspection {
+            // Rules that only observe change nothing.
+            Ok(Inspection::Mask(..) | Inspection::NoBody) if grant.masks.enforced == 0 => {
+                self.response.inspected = Inspected::None("no_body");
+            }
+            Err(refusal) if grant.masks.enforced == 0 => {
+                self.response.inspected = Inspected::None(refusal.code());
+            }
             Ok(Inspection::Mask(format, coding)) => {
-                let masker = BodyMasker::new(format, Rc::clone(plan), grant.masks);
+                let masker = BodyMasker::new(format, Rc::clone(plan), grant.masks.enforced);
                 self.response.masking = Some(Box::new(Masking::new(masker, coding)));
                 step.headers.extend(grant.describe_masked(headers));
                 step.flow = Flow::Hold;
@@ -178,6 +209,7 @@ impl Exchange {
             Err(refusal) => return Err(refusal.into()),
         }
         self.response.headers = masker.map(Box::new);
+        self.response.header_observer = observer.map(Box::new);
         Ok(step)
     }
 
@@ -188,6 +220,9 @@ impl Exchange {
     ) -> Result<Step, Refused> {
         if self.is_replied() {
             return Ok(Step::default());
+        }
+        if let Some(observer) = &mut self.response.observer {
+            observer.push(chunk, end_of_stream);
         }
         let Some(masking) = &mut self.response.masking else {
             return Ok(Step::default());
@@ -206,6 +241,12 @@ impl Exchange {
     ) -> Result<Step, Refused> {
         if self.is_replied() {
             return Ok(Step::default());
+        }
+        if let Some(observer) = &mut self.response.observer {
+            observer.push(&[], true);
+        }
+        if let Some(observer) = &mut self.response.header_observer {
+            observer.mask(Section::Trailer, trailers);
         }
         let masked = self.response.headers.as_mut();
         let masked = masked.map(|masker| masker.mask(Section::Trailer, trailers));
@@ -249,7 +290,8 @@ enum Inspection {
 impl Grant {
     /// What there is to mask for anybody.
     fn plan(&self) -> Option<&MaskPlan> {
-        self.policy.plan(self.connection)?.masks()
+        let plan = self.policy.plan(self.connection)?.masks();
+        plan.filter(|plan| plan.masks().is_about(Direction::Response))
     }
 
     /// What is to be done with the body of a response that this caller may not see as it is.
@@ -292,11 +334,20 @@ impl Grant {
     }
 
     /// Whether a body without paths can be masked: no rule for this caller needs them, or the policy says
-    /// that what detectors find is enough.
+    /// that what detectors find is enough. It cannot be where all is hidden but what has a path.
     fn scans_text(&self) -> bool {
-        let plan = self.plan().map(MaskPlan::masks);
-        plan.is_some_and(|plan| !plan.has_paths(self.masks))
-            || self.rules().is_some_and(|rules| rules.scan_text)
+        let Some(plan) = self.plan().map(MaskPlan::masks) else {
+            return false;
+        };
+        let rules = match self.masks {
+            Active {
+                enforced: 0,
+                observed,
+            } => observed,
+            Active { enforced, .. } => enforced,
+        };
+        let may_scan = || self.rules().is_some_and(|rules| rules.scan_text);
+        !plan.lists_what_is_shown(rules) && (!plan.has_paths(rules) || may_scan())
     }
 
     fn passes(&self, media_type: &str) -> bool {

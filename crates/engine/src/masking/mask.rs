@@ -10,6 +10,7 @@
 //! - A member or element that is *dropped* takes one comma with it, so a comma waits until its
 //!   successor is known to stay.
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use super::Report;
@@ -55,6 +56,8 @@ struct State {
     comma: Option<u64>,
     /// What holds for the member whose name was just read.
     member: Option<Scope>,
+    /// That member, if its value tells whether it stays.
+    deferred: Option<Deferred>,
     /// The value in hand is not shown.
     swallow: Option<Swallow>,
     /// The value in hand is a string that detectors read.
@@ -78,6 +81,14 @@ struct Levels {
     kept: [u64; MAX_DEPTH / 64],
     /// Per open container: [`Scope::named`] of its place.
     named: Vec<u64>,
+}
+
+/// A member whose value tells whether it stays.
+#[derive(Debug)]
+struct Deferred {
+    /// Its name, if it may have to be masked.
+    unclean: Option<Vec<u8>>,
+    raw: Range<u64>,
 }
 
 /// A value that is skipped to its end.
@@ -124,6 +135,7 @@ impl DocumentMasker {
                 },
                 comma: None,
                 member: None,
+                deferred: None,
                 swallow: None,
                 reading: false,
                 strand: Strand::default(),
@@ -194,7 +206,8 @@ impl Pass<'_> {
         if self.state.swallow.is_some() {
             self.swallow_to(end);
         }
-        let hold = [self.state.comma, held, unfinished]
+        let deferred = self.state.deferred.as_ref().map(|it| it.raw.start);
+        let hold = [self.state.comma, deferred, held, unfinished]
             .into_iter()
             .flatten()
             .fold(end, u64::min);

@@ -34,5 +34,5 @@ mod text;
 pub use body::{BodyMasker, Format, MaskError};
 pub(crate) use header::{HeaderMasker, Section};
 pub use json::JsonError;
-pub use plan::{Plan, PlanError};
+pub use plan::{Active, Plan, PlanError};
 pub use report::{ActionKind, Report, ReportEntry};

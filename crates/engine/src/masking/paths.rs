@@ -30,6 +30,17 @@ pub(crate) enum Reach {
     Subtree,
 }
 
+/// Where a value stands as seen from some paths with [`Reach::Subtree`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// At the end of one of them, or below it.
+    Inside,
+    /// A value in it may be.
+    Above,
+    /// Neither.
+    Beside,
+}
+
 /// Some paths, as one automaton. Position `p + 1` of a path follows position `p`.
 #[derive(Debug)]
 pub(crate) struct PathSet {
@@ -118,6 +129,16 @@ impl PathSet {
             position += 1;
         }
         Ok(this)
+    }
+
+    /// The positions of the paths with these indices.
+    pub(crate) fn positions_of(&self, paths: std::ops::Range<usize>) -> std::ops::Range<usize> {
+        let end = paths
+            .end
+            .checked_sub(1)
+            .and_then(|last| self.ends.get(last));
+        let start = self.starts.get(paths.start).copied().unwrap_or(0);
+        start..end.map_or(start, |end| end + 1)
     }
 
     fn add(&mut self, position: usize, selector: &Selector) {
@@ -346,6 +367,27 @@ impl Cursor {
                 ones(here & accepting).map(move |bit| at * 64 + bit)
             })
             .filter_map(|position| paths.ends.binary_search(&position).ok())
+    }
+}
+
+impl Cursor {
+    /// Where the value in hand stands as seen from the paths with those positions.
+    pub(crate) fn standing(&self, paths: &PathSet, positions: &std::ops::Range<usize>) -> Standing {
+        let mut standing = Standing::Beside;
+        for (at, (here, accepting)) in self.here.iter().zip(&paths.accepting).enumerate() {
+            let below = |position: usize| match position.saturating_sub(at * 64) {
+                count @ 0..64 => (1u64 << count) - 1,
+                _ => u64::MAX,
+            };
+            let live = here & below(positions.end) & !below(positions.start);
+            if live & accepting != 0 {
+                return Standing::Inside;
+            }
+            if live != 0 {
+                standing = Standing::Above;
+            }
+        }
+        standing
     }
 }
 

@@ -3,13 +3,14 @@
 use std::rc::Rc;
 
 use tracegate_bundle::policy::{
-    AtLimit, MaskAction, MaskRule, MaskTarget, StreamRules, StringMatch, is_maskable_header,
+    AtLimit, Direction, MaskAction, MaskMode, MaskRule, MaskTarget, StreamRules, StringMatch,
+    is_maskable_header,
 };
 
 use super::detect::Detectors;
 use super::fill::{Fill, HashKey, Partial};
 use super::json::Container;
-use super::paths::{Cursor, PathSet, Positions, Reach};
+use super::paths::{Cursor, PathSet, Positions, Reach, Standing};
 use super::report::ActionKind;
 use super::stream::places::{Places, steps};
 use crate::decision::matching;
@@ -28,6 +29,11 @@ pub struct Plan {
     pub(super) paths: PathSet,
     /// The rule of each path.
     path_rules: Vec<usize>,
+    /// The rules that list what is shown, with the positions of their paths.
+    allowing: Vec<(usize, std::ops::Range<usize>)>,
+    /// The rules on requests, and those that only watch.
+    on_requests: u64,
+    observing: u64,
     pub(super) detectors: Rc<Detectors>,
     hash: Option<HashKey>,
     /// The table of stream formats.
@@ -50,8 +56,27 @@ struct Rule {
     everywhere: bool,
     /// The headers and trailers that its detectors look into.
     headers: Vec<StringMatch>,
+    /// A rule that lists what is shown.
+    allows: bool,
     action: MaskAction,
     keep_type: bool,
+}
+
+/// The rules that hold for one message. Bit `i` stands for rule `i`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Active {
+    /// Those that hide.
+    pub enforced: u64,
+    /// Those that only watch: what they would hide, were they alone, is recorded.
+    pub observed: u64,
+}
+
+impl Active {
+    /// Whether no rule holds.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.enforced | self.observed == 0
+    }
 }
 
 /// Why mask rules cannot be run.
@@ -87,7 +112,11 @@ impl std::error::Error for PlanError {}
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Scope {
     /// The rule that hides it as a whole.
-    pub(super) field: Option<usize>,
+    field: Option<usize>,
+    /// The rule that hides it as a whole unless it is an object or a list.
+    scalar: Option<usize>,
+    /// The rules that hide what they do not list.
+    allowing: u64,
     /// The rules that hide text in it.
     rules: u64,
     /// The detectors of those rules.
@@ -101,6 +130,21 @@ impl Scope {
     pub(super) fn in_member(self, named: u64) -> Self {
         Self { named, ..self }
     }
+
+    /// The rule that hides an object or a list here.
+    pub(super) fn container(self) -> Option<usize> {
+        self.field
+    }
+
+    /// The rule that hides any other value here.
+    pub(super) fn scalar(self) -> Option<usize> {
+        first(self.field, self.scalar)
+    }
+}
+
+/// The rule that comes first in the policy.
+fn first(one: Option<usize>, other: Option<usize>) -> Option<usize> {
+    [one, other].into_iter().flatten().min()
 }
 
 /// How something is hidden: by which rule, under which name.
@@ -183,16 +227,26 @@ impl Plan {
             rules.iter().enumerate().flat_map(|(index, rule)| {
                 let (paths, reach) = match &rule.target {
                     MaskTarget::Fields(paths) => (paths, Reach::Node),
+                    MaskTarget::AllowFields(paths) => (paths, Reach::Subtree),
                     MaskTarget::Detect { within, .. } => (within, Reach::Subtree),
                 };
                 paths.iter().map(move |path| (index, path, reach))
             })
         };
         let set = PathSet::new(paths().map(|(_, path, reach)| (path, reach)));
+        let set = set.map_err(|_| PlanError::TooManySteps)?;
+        let path_rules: Vec<usize> = paths().map(|(rule, ..)| rule).collect();
+        let those = |which: &dyn Fn(&MaskRule) -> bool| {
+            let numbered = (0..).zip(rules).filter(|(_, rule)| which(rule));
+            numbered.fold(0, |all, (index, _): (u32, _)| all | 1u64 << index)
+        };
         let plan = Self {
             rules: rules.iter().map(Rule::new).collect(),
-            paths: set.map_err(|_| PlanError::TooManySteps)?,
-            path_rules: paths().map(|(rule, ..)| rule).collect(),
+            allowing: allowing(rules, &set, &path_rules),
+            on_requests: those(&|rule| rule.direction == Direction::Request),
+            observing: those(&|rule| rule.mode == MaskMode::Observe),
+            paths: set,
+            path_rules,
             detectors,
             hash,
             places: Rc::new(Places::new(&[])),
@@ -285,6 +339,37 @@ impl Plan {
         self.hiding(None, "held", "[REDACTED]")
     }
 
+    /// Whether there is a rule for messages of that direction.
+    #[must_use]
+    pub fn is_about(&self, direction: Direction) -> bool {
+        let all = u32::try_from(self.rules.len()).ok();
+        let all = all.and_then(|count| 1u64.checked_shl(count));
+        !self
+            .active(all.map_or(u64::MAX, |bit| bit - 1), direction)
+            .is_empty()
+    }
+
+    /// Which of the rules that hold for a caller hold for messages of that direction.
+    #[must_use]
+    pub fn active(&self, holding: u64, direction: Direction) -> Active {
+        let holding = match direction {
+            Direction::Request => holding & self.on_requests,
+            Direction::Response => holding & !self.on_requests,
+        };
+        Active {
+            enforced: holding & !self.observing,
+            observed: holding & self.observing,
+        }
+    }
+
+    /// Whether any of the `active` rules hides all that it does not list: without paths, everything.
+    #[must_use]
+    pub fn lists_what_is_shown(&self, active: u64) -> bool {
+        self.allowing
+            .iter()
+            .any(|(rule, _)| active >> rule & 1 == 1)
+    }
+
     /// A cursor at the root that follows the paths of the `active` rules.
     pub(super) fn cursor(&self, active: u64) -> Cursor {
         Cursor::new(&self.paths, |path| {
@@ -295,7 +380,13 @@ impl Plan {
 
     /// What holds everywhere: the rules among `active` that hide text and have no paths.
     pub(super) fn everywhere(&self, active: u64) -> Scope {
-        let mut scope = Scope::default();
+        let mut scope = Scope {
+            allowing: self
+                .allowing
+                .iter()
+                .fold(0, |all, (index, _)| all | active & 1 << index),
+            ..Scope::default()
+        };
         for (index, rule) in self.rules.iter().enumerate() {
             if active >> index & 1 == 1 && rule.everywhere {
                 self.add(&mut scope, index);
@@ -334,6 +425,9 @@ impl Plan {
                 self.add(&mut scope, rule);
             }
         }
+        if scope.allowing != 0 {
+            self.hide_the_rest(cursor, &mut scope);
+        }
         scope
     }
 
@@ -359,14 +453,27 @@ impl Plan {
         rules.any(|(index, rule)| active >> index & 1 == 1 && !rule.headers.is_empty())
     }
 
+    /// Adds the rules that hide the value at `cursor` because they do not list it.
+    fn hide_the_rest(&self, cursor: &Cursor, scope: &mut Scope) {
+        for (rule, positions) in &self.allowing {
+            if scope.allowing >> rule & 1 == 0 {
+                continue;
+            }
+            match cursor.standing(&self.paths, positions) {
+                Standing::Inside => {}
+                Standing::Above => scope.scalar = first(scope.scalar, Some(*rule)),
+                Standing::Beside => scope.field = first(scope.field, Some(*rule)),
+            }
+        }
+    }
+
     fn add(&self, scope: &mut Scope, index: usize) {
         let Some(rule) = self.rules.get(index) else {
             return;
         };
         match rule.detectors {
-            None => {
-                scope.field.get_or_insert(index);
-            }
+            None if rule.allows => {}
+            None => scope.field = first(scope.field, Some(index)),
             Some(detectors) => {
                 scope.rules |= 1 << index;
                 scope.detectors |= detectors;
@@ -435,13 +542,14 @@ impl Plan {
 impl Rule {
     fn new(rule: &MaskRule) -> Self {
         let (detectors, everywhere) = match &rule.target {
-            MaskTarget::Fields(_) => (None, false),
+            MaskTarget::Fields(_) | MaskTarget::AllowFields(_) => (None, false),
             MaskTarget::Detect { detectors, within } => (Some(*detectors), within.is_empty()),
         };
         Self {
             detectors,
             everywhere,
             headers: rule.headers.clone(),
+            allows: matches!(rule.target, MaskTarget::AllowFields(_)),
             action: rule.action.clone(),
             keep_type: rule.keep_type,
         }
@@ -530,9 +638,27 @@ impl Hiding<'_> {
     }
 }
 
+/// The rules that list what is shown, with the positions of their paths.
+fn allowing(
+    rules: &[MaskRule],
+    set: &PathSet,
+    path_rules: &[usize],
+) -> Vec<(usize, std::ops::Range<usize>)> {
+    let listing = rules.iter().enumerate();
+    listing
+        .filter(|(_, rule)| matches!(rule.target, MaskTarget::AllowFields(_)))
+        .map(|(index, _)| {
+            // The paths stand in the order of the rules.
+            let start = path_rules.partition_point(|&rule| rule < index);
+            let end = path_rules.partition_point(|&rule| rule <= index);
+            (index, set.positions_of(start..end))
+        })
+        .collect()
+}
+
 fn names_more_than(rule: &MaskRule, known: usize) -> bool {
     match rule.target {
-        MaskTarget::Fields(_) => false,
+        MaskTarget::Fields(_) | MaskTarget::AllowFields(_) => false,
         MaskTarget::Detect { detectors, .. } => known < 64 && detectors >> known != 0,
     }
 }

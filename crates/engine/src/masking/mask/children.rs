@@ -1,13 +1,26 @@
 //! Members and elements: which stay, which go, and what becomes of the commas between them.
 
+use std::ops::Range;
+
 use super::super::plan::{FIELD, Hiding, Scope};
 use super::super::report::ActionKind;
-use super::{Pass, Substitute, Swallow};
+use super::{Deferred, Pass, Substitute, Swallow};
 
 impl Pass<'_> {
-    /// A value begins at `at`; settles what becomes of it if it is an element.
-    pub(super) fn begin_value(&mut self, at: u64) -> Scope {
+    /// A value begins at `at`; settles what becomes of it, unless its name has done so.
+    pub(super) fn begin_value(&mut self, at: u64, is_container: bool) -> Scope {
         if let Some(scope) = self.state.member.take() {
+            if let Some(Deferred { unclean, raw }) = self.state.deferred.take() {
+                let dropped = self.drops(if is_container {
+                    scope.container()
+                } else {
+                    scope.scalar()
+                });
+                self.settle_child(raw.start, dropped);
+                if let (Some(name), false) = (unclean, dropped) {
+                    self.mask_name(&name, raw, scope);
+                }
+            }
             return scope;
         }
         if self.state.levels.depth > 0 {
@@ -16,30 +29,55 @@ impl Pass<'_> {
             self.join_aliases();
             self.state.trail.element();
         }
+        let scope = self.scope();
+        let hiding = if is_container {
+            scope.container()
+        } else {
+            scope.scalar()
+        };
+        self.settle_child(at, self.drops(hiding));
         // Elements belong to the member that holds their list.
-        let named = self.state.levels.named();
-        self.begin_child(at).in_member(named)
+        scope.in_member(self.state.levels.named())
     }
 
-    /// A member or element begins at `start`: what holds there; it may be gone already.
-    pub(super) fn begin_child(&mut self, start: u64) -> Scope {
-        let state = &mut *self.state;
-        let scope = state.plan.scope(&state.cursor, state.everywhere);
-        if !state.drops {
-            return scope;
+    /// A member begins, with its name at `raw`; `unclean` is the name if it may have to be masked. The
+    /// member may be gone already. If only its value tells whether it goes, that is left to the value.
+    pub(super) fn begin_member(&mut self, unclean: Option<&[u8]>, raw: Range<u64>, scope: Scope) {
+        let dropped = self.drops(scope.scalar());
+        if dropped == self.drops(scope.container()) {
+            self.settle_child(raw.start, dropped);
+            if let (Some(name), false) = (unclean, dropped) {
+                self.mask_name(name, raw, scope);
+            }
+        } else {
+            self.state.deferred = Some(Deferred {
+                unclean: unclean.map(<[u8]>::to_vec),
+                raw,
+            });
         }
-        let dropped = scope
-            .field
-            .is_some_and(|rule| state.plan.field(rule).drops());
+    }
+
+    /// What holds for the member or element in hand.
+    pub(super) fn scope(&self) -> Scope {
+        let state = &*self.state;
+        state.plan.scope(&state.cursor, state.everywhere)
+    }
+
+    fn drops(&self, rule: Option<usize>) -> bool {
+        self.state.drops && rule.is_some_and(|rule| self.state.plan.field(rule).drops())
+    }
+
+    /// The member or element that begins at `start` goes or stays.
+    fn settle_child(&mut self, start: u64, dropped: bool) {
+        let state = &mut *self.state;
         if dropped {
             state
                 .tally
                 .count(&state.plan, &state.trail, FIELD, ActionKind::Drop);
             self.drop_child(start);
-        } else {
+        } else if state.drops {
             self.keep();
         }
-        scope
     }
 
     /// The child stays: so does the comma before it, unless all before it are gone.

@@ -59,6 +59,7 @@ impl DocumentMasker {
         state.levels.depth = 0;
         state.comma = None;
         state.member = None;
+        state.deferred = None;
         state.swallow = None;
         state.reading = false;
         state.watch.begin();
@@ -115,7 +116,7 @@ impl Pass<'_> {
         let Some((text, seal)) = self.state.watch.text() else {
             return false;
         };
-        let use_as = match (scope.field, seal) {
+        let use_as = match (scope.scalar(), seal) {
             // A signature that is hidden is hidden like any string.
             (Some(_), true) => return false,
             (None, true) => Use::Seal,

@@ -42,9 +42,13 @@ impl<'a> Pass<'a> {
 
     /// Masks the name of a member. A masked name gets a number, because two names that look the same
     /// afterwards must not become one; hashes differ by themselves.
-    pub(super) fn mask_name(&mut self, name: &[u8], raw: Range<u64>, scope: Scope, named: u64) {
-        let Some(unique) = self.mask_whole(name, Type::String, raw.start, scope) else {
-            self.state.clean_names.insert(name, scope.detectors, named);
+    /// `scope` is that of the member.
+    pub(super) fn mask_name(&mut self, name: &[u8], raw: Range<u64>, scope: Scope) {
+        let own = scope.in_member(0);
+        let Some(unique) = self.mask_whole(name, Type::String, raw.start, own) else {
+            self.state
+                .clean_names
+                .insert(name, scope.detectors, scope.named);
             return;
         };
         if !unique {

@@ -12,12 +12,12 @@ impl Sink for Pass<'_> {
             swallow.depth += 1;
             return;
         }
-        let scope = self.begin_value(at);
+        let scope = self.begin_value(at, true);
         if let Some(swallow) = &mut self.state.swallow {
             swallow.depth += 1;
             return;
         }
-        if let Some(rule) = scope.field {
+        if let Some(rule) = scope.container() {
             self.hide_container(rule, container.into(), at);
             return;
         }
@@ -56,26 +56,26 @@ impl Sink for Pass<'_> {
         self.state.watch.member(name);
         self.join_aliases();
         self.state.trail.member(name);
-        let scope = self.begin_child(raw.start);
+        let scope = self.scope();
         let clean = self.state.clean_names.get(name, scope.detectors);
         let detectors = &self.state.plan.detectors;
         let named = clean.unwrap_or_else(|| detectors.context_in(name, scope.detectors));
-        self.state.member = Some(scope.in_member(named));
-        if self.state.swallow.is_none() && scope.detectors != 0 && clean.is_none() {
-            self.mask_name(name, raw, scope, named);
-        }
+        let scope = scope.in_member(named);
+        self.state.member = Some(scope);
+        let unclean = scope.detectors != 0 && clean.is_none();
+        self.begin_member(unclean.then_some(name), raw, scope);
     }
 
     fn string_start(&mut self, at: u64) {
         if self.state.swallow.is_some() {
             return;
         }
-        let scope = self.begin_value(at);
+        let scope = self.begin_value(at, false);
         self.state.watch.begin_string();
         if self.state.swallow.is_some() || self.note_piece(scope, at) {
             return;
         }
-        if let Some(rule) = scope.field {
+        if let Some(rule) = scope.scalar() {
             self.hide_string(rule, at);
         } else if scope.detectors != 0 {
             self.state.strand.begin(scope, at + 1);
@@ -105,10 +105,10 @@ impl Sink for Pass<'_> {
 
     fn scalar(&mut self, text: &[u8], raw: Range<u64>) {
         if self.state.swallow.is_none() {
-            let scope = self.begin_value(raw.start);
+            let scope = self.begin_value(raw.start, false);
             self.state.watch.scalar(text);
             if self.state.swallow.is_none() {
-                if let Some(rule) = scope.field {
+                if let Some(rule) = scope.scalar() {
                     self.hide_scalar(rule, text, raw.clone());
                 } else if scope.detectors != 0 && Type::of_scalar(text) == Type::Number {
                     self.mask_number(text, raw.clone(), scope);

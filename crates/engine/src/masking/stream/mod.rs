@@ -365,7 +365,8 @@ impl Masking {
     /// cannot hold in it, unless the policy says that text is to be scanned, and what only a lenient reader takes for JSON may hide things behind escapes.
     fn text(&mut self, frame: &Frame, payload: &[u8]) -> Result<(), MaskError> {
         let escapes = Payload::of(payload) == Payload::Json && payload.contains(&b'\\');
-        let unknown = self.plan.has_paths(self.active) && !self.plan.scans_text();
+        let unknown = self.plan.lists_what_is_shown(self.active)
+            || self.plan.has_paths(self.active) && !self.plan.scans_text();
         if unknown || escapes || std::str::from_utf8(payload).is_err() {
             return Err(MaskError::Syntax);
         }

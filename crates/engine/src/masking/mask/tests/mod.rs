@@ -11,6 +11,7 @@ use super::*;
 use crate::masking::detect::Detectors;
 use crate::masking::{ActionKind, PlanError};
 
+mod allowed;
 mod fields;
 mod found;
 mod properties;
@@ -74,6 +75,11 @@ fn rule(target: MaskTarget, action: MaskAction) -> MaskRule {
 fn fields(paths: &[&str], action: MaskAction) -> MaskRule {
     let paths = paths.iter().map(|text| path(text)).collect();
     rule(MaskTarget::Fields(paths), action)
+}
+
+fn allow(paths: &[&str], action: MaskAction) -> MaskRule {
+    let paths = paths.iter().map(|text| path(text)).collect();
+    rule(MaskTarget::AllowFields(paths), action)
 }
 
 fn keeping_types(rule: MaskRule) -> MaskRule {

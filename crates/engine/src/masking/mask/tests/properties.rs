@@ -158,6 +158,7 @@ fn any_rule() -> impl Strategy<Value = MaskRule> {
     let within = prop_oneof![2 => Just(Vec::new()), 1 => any_paths()];
     let rule = prop_oneof![
         (any_paths(), any_field_action()).prop_map(|(paths, action)| fields(&paths, action)),
+        (any_paths(), any_field_action()).prop_map(|(paths, action)| allow(&paths, action)),
         (some, within, any_action())
             .prop_map(|(names, within, action)| detect(&names, &within, action)),
     ];

@@ -53,7 +53,7 @@ impl Reference<'_> {
 
     fn paths(&self, rule: usize) -> &[Path] {
         match &self.rules[rule].target {
-            MaskTarget::Fields(paths) => paths,
+            MaskTarget::Fields(paths) | MaskTarget::AllowFields(paths) => paths,
             MaskTarget::Detect { within, .. } => within,
         }
     }
@@ -63,7 +63,7 @@ impl Reference<'_> {
         let mut next = Vec::new();
         for &(rule, path, step) in live {
             let Some(what) = self.paths(rule)[path].steps.get(step) else {
-                if matches!(self.rules[rule].target, MaskTarget::Detect { .. }) {
+                if !matches!(self.rules[rule].target, MaskTarget::Fields(_)) {
                     next.push((rule, path, step));
                 }
                 continue;
@@ -98,11 +98,19 @@ impl Reference<'_> {
             .collect()
     }
 
-    fn field_rule(&self, live: &Live) -> Option<usize> {
-        let accepted = self.accepted(live).into_iter();
-        accepted
-            .filter(|&rule| matches!(self.rules[rule].target, MaskTarget::Fields(_)))
-            .min()
+    /// The rule that hides a value as a whole: one that names it, or one that lists others.
+    fn field_rule(&self, live: &Live, node: &Node) -> Option<usize> {
+        let accepted = self.accepted(live);
+        let mut active = (0..self.rules.len()).filter(|rule| self.active >> rule & 1 == 1);
+        active.find(|rule| match &self.rules[*rule].target {
+            MaskTarget::Fields(_) => accepted.contains(rule),
+            MaskTarget::AllowFields(_) => {
+                let leads_on = live.iter().any(|(of, ..)| of == rule);
+                let is_container = matches!(node, Node::Container { .. });
+                !accepted.contains(rule) && !(leads_on && is_container)
+            }
+            MaskTarget::Detect { .. } => false,
+        })
     }
 
     /// The rules that hide text in a value, with their detectors.
@@ -114,7 +122,7 @@ impl Reference<'_> {
                 MaskTarget::Detect { detectors, within } => {
                     (within.is_empty() || accepted.contains(&rule)).then_some((rule, *detectors))
                 }
-                MaskTarget::Fields(_) => None,
+                MaskTarget::Fields(_) | MaskTarget::AllowFields(_) => None,
             })
             .collect()
     }
@@ -132,7 +140,7 @@ impl Reference<'_> {
     }
 
     fn value(&mut self, node: &Node, live: &Live, path: &str) -> Masked {
-        if let Some(rule) = self.field_rule(live) {
+        if let Some(rule) = self.field_rule(live, node) {
             let rule = &self.rules[rule];
             self.count(path, "field", &rule.action);
             return self.substitute(rule, "field", "[REDACTED]", node);
@@ -207,7 +215,7 @@ impl Reference<'_> {
     /// A member with its name, or an element.
     fn member(&mut self, child: &Child, name: Option<&str>, live: &Live, path: &str) -> Masked {
         let drops = self
-            .field_rule(live)
+            .field_rule(live, &child.value)
             .is_some_and(|rule| self.rules[rule].action == MaskAction::Drop);
         let mut out = String::new();
         // Words of context in the name count for the value and what is listed in it.
@@ -383,7 +391,7 @@ impl Reference<'_> {
         let all: Vec<(usize, u64)> = all
             .filter_map(|(index, rule)| match &rule.target {
                 MaskTarget::Detect { detectors, .. } => Some((index, *detectors)),
-                MaskTarget::Fields(_) => None,
+                MaskTarget::Fields(_) | MaskTarget::AllowFields(_) => None,
             })
             .collect();
         let mut shown = name.to_owned();
