@@ -394,5 +394,6 @@ const fn action_key(action: MaskAction) -> Key {
         MaskAction::Nullify => key!("nullify"),
         MaskAction::Partial => key!("partial"),
         MaskAction::Redact => key!("redact"),
+        MaskAction::Tokenize => key!("tokenize"),
     }
 }

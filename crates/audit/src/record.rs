@@ -212,16 +212,19 @@ pub enum MaskAction {
     Partial,
     /// A fixed text stands in its place.
     Redact,
+    /// A numbered token stands in its place.
+    Tokenize,
 }
 
 impl MaskAction {
     /// Every action, in the order of their names.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Drop,
         Self::Hash,
         Self::Nullify,
         Self::Partial,
         Self::Redact,
+        Self::Tokenize,
     ];
 }
 

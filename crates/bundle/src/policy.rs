@@ -544,6 +544,8 @@ pub enum MaskAction {
     Drop,
     /// Put `null` in its place.
     Nullify,
+    /// Replace it with a numbered token (`[EMAIL_1]`); within an exchange the same value has the same.
+    Tokenize,
 }
 
 impl MaskAction {

@@ -183,6 +183,7 @@ fn mask(rule: &MaskRule, detectors: &[Detector]) -> String {
         MaskAction::Hash => "hash".to_owned(),
         MaskAction::Drop => "drop".to_owned(),
         MaskAction::Nullify => "null".to_owned(),
+        MaskAction::Tokenize => "tokenize".to_owned(),
     };
     let keep_type = if rule.keep_type { ", type kept" } else { "" };
     let exemption = if rule.unless.is_empty() { "" } else { ", with exemptions" };

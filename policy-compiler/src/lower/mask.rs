@@ -218,5 +218,6 @@ fn action(action: &MaskAction) -> policy::MaskAction {
         MaskAction::Hash => policy::MaskAction::Hash,
         MaskAction::Drop => policy::MaskAction::Drop,
         MaskAction::Nullify => policy::MaskAction::Nullify,
+        MaskAction::Tokenize => policy::MaskAction::Tokenize,
     }
 }

@@ -230,6 +230,7 @@ pub(crate) enum MaskAction {
     Hash,
     Drop,
     Nullify,
+    Tokenize,
 }
 
 /// The forms of `with` that are one word.
@@ -238,12 +239,13 @@ const WORDS: &[(&str, MaskAction)] = &[
     ("hash", MaskAction::Hash),
     ("drop", MaskAction::Drop),
     ("nullify", MaskAction::Nullify),
+    ("tokenize", MaskAction::Tokenize),
 ];
 
 impl Decode for MaskAction {
     fn shape() -> Shape {
         Shape {
-            words: "`redact`, `{redact: text}`, `{partial: …}`, `hash` or, for fields, `drop` or `nullify`"
+            words: "`redact`, `{redact: text}`, `{partial: …}`, `hash`, `tokenize` or, for fields, `drop` or `nullify`"
                 .to_owned(),
             mappings: vec![ActionMapping::MAPPING],
         }

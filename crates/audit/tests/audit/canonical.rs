@@ -61,7 +61,7 @@ struct Parts {
 }
 
 fn parts() -> impl Strategy<Value = Parts> {
-    let masked = (hostile(), hostile(), 0usize..5, any::<u64>());
+    let masked = (hostile(), hostile(), 0usize..6, any::<u64>());
     let group = prop::collection::vec(hostile(), 0..40);
     (
         outcome(),

@@ -25,7 +25,7 @@ use std::rc::Rc;
 
 use crate::Timestamp;
 use crate::http::{HeaderEdit, HeaderMap, Reply};
-use crate::masking::Active;
+use crate::masking::{Active, Plan};
 use crate::metrics::{Decision, Metric};
 use crate::policy::Policy;
 use crate::refusal::Refusal;
@@ -128,6 +128,8 @@ struct Grant {
     connection: usize,
     /// The mask rules that hold for the response to this caller.
     masks: Active,
+    /// The rules as they are for this exchange, if they number values.
+    tokenizing: Option<Rc<Plan>>,
     /// Whether the method was HEAD: the response then has headers that describe a body, and none.
     head: bool,
 }

@@ -315,6 +315,7 @@ fn entry(entry: &ReportEntry, message: Message, observed: bool) -> audit::Masked
             ActionKind::Nullify => MaskAction::Nullify,
             ActionKind::Partial => MaskAction::Partial,
             ActionKind::Redact => MaskAction::Redact,
+            ActionKind::Tokenize => MaskAction::Tokenize,
         },
         count: u64::from(entry.count),
     }

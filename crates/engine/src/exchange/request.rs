@@ -263,7 +263,9 @@ impl Exchange {
                     let holds = decision::mask_holds(mask, expressions, &request);
                     holding | u64::from(holds) << index
                 });
-                let passage = match (&mut self.request.upward, pending.masks()) {
+                let tokenizing = pending.masks().and_then(|plan| plan.for_exchange(holding));
+                let plan = tokenizing.as_ref().or(pending.masks());
+                let passage = match (&mut self.request.upward, plan) {
                     (Some(upward), Some(plan)) => {
                         let extent = Extent {
                             length: self.request.length,
@@ -299,6 +301,7 @@ impl Exchange {
                     policy,
                     connection,
                     masks,
+                    tokenizing,
                     head,
                 });
                 Ok(Step::Granted { headers, body })

@@ -154,7 +154,8 @@ impl Exchange {
             return Ok(Step::default());
         };
         let plan = rules.masks();
-        let mut masker = HeaderMasker::new(plan, grant.masks.enforced);
+        let enforced = grant.tokenizing.as_ref().unwrap_or(plan);
+        let mut masker = HeaderMasker::new(enforced, grant.masks.enforced);
         let mut observer = HeaderMasker::new(plan, grant.masks.observed);
         if let Some(observer) = &mut observer {
             observer.mask(Section::Header, headers);
@@ -190,7 +191,7 @@ impl Exchange {
                 self.response.inspected = Inspected::None(refusal.code());
             }
             Ok(Inspection::Mask(format, coding)) => {
-                let masker = BodyMasker::new(format, Rc::clone(plan), grant.masks.enforced);
+                let masker = BodyMasker::new(format, Rc::clone(enforced), grant.masks.enforced);
                 self.response.masking = Some(Box::new(Masking::new(masker, coding)));
                 step.headers.extend(grant.describe_masked(headers));
                 step.flow = Flow::Hold;

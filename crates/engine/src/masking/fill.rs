@@ -6,6 +6,8 @@
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
+use super::tokens::Token;
+
 /// The hash key of the deployment, ready for HMAC-SHA-256 (RFC 2104).
 #[derive(Clone)]
 pub(super) struct HashKey {
@@ -76,6 +78,8 @@ pub(super) enum Fill {
     Partial(Partial),
     /// The hash of the characters.
     Hash(Box<Hash>),
+    /// The token of the characters.
+    Token(Box<Token>),
 }
 
 impl Fill {
@@ -85,6 +89,7 @@ impl Fill {
             Self::Written => {}
             Self::Partial(partial) => partial.feed(hidden, out),
             Self::Hash(hash) => hash.update(hidden),
+            Self::Token(token) => token.feed(hidden),
         }
     }
 
@@ -94,6 +99,7 @@ impl Fill {
             Self::Written => {}
             Self::Partial(partial) => partial.finish(out),
             Self::Hash(hash) => hash.finish(out),
+            Self::Token(token) => token.finish(out),
         }
     }
 }

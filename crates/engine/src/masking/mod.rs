@@ -30,9 +30,11 @@ mod strand;
 mod stream;
 mod tape;
 mod text;
+mod tokens;
 
 pub use body::{BodyMasker, Format, MaskError};
 pub(crate) use header::{HeaderMasker, Section};
 pub use json::JsonError;
 pub use plan::{Active, Plan, PlanError};
 pub use report::{ActionKind, Report, ReportEntry};
+pub use tokens::Tokens;

@@ -13,6 +13,7 @@ use super::json::Container;
 use super::paths::{Cursor, PathSet, Positions, Reach, Standing};
 use super::report::ActionKind;
 use super::stream::places::{Places, steps};
+use super::tokens::Tokens;
 use crate::decision::matching;
 
 /// Most rules of a connection: the bits of a set of rules.
@@ -22,15 +23,15 @@ const MAX_RULES: usize = 64;
 pub(super) const FIELD: &str = "field";
 
 /// The mask rules of one connection, ready to run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Plan {
-    rules: Vec<Rule>,
+    rules: Rc<[Rule]>,
     /// The paths of all rules, in the order of the rules.
-    pub(super) paths: PathSet,
+    pub(super) paths: Rc<PathSet>,
     /// The rule of each path.
-    path_rules: Vec<usize>,
+    path_rules: Rc<[usize]>,
     /// The rules that list what is shown, with the positions of their paths.
-    allowing: Vec<(usize, std::ops::Range<usize>)>,
+    allowing: Rc<[(usize, std::ops::Range<usize>)]>,
     /// The rules on requests, and those that only watch.
     on_requests: u64,
     observing: u64,
@@ -39,13 +40,15 @@ pub struct Plan {
     /// The table of stream formats.
     pub(super) places: Rc<Places>,
     /// For each alias of the table, the paths that lead to what it stands for; `None` if none does.
-    aliases: Vec<Option<Positions>>,
+    aliases: Rc<[Option<Positions>]>,
     /// For each copy of the table, the rules that hold for the text that it repeats.
-    copies: Vec<u64>,
+    copies: Rc<[u64]>,
     /// Whether a stream that reaches a bound ends, rather than losing what is held.
     ends_at_limit: bool,
     /// Whether an event that is no JSON passes where a rule names paths.
     scans_text: bool,
+    /// Those of the exchange that the plan is for.
+    tokens: Option<Tokens>,
 }
 
 #[derive(Debug)]
@@ -156,6 +159,7 @@ pub(super) struct Hiding<'p> {
     keep_type: bool,
     text: &'p str,
     hash: Option<&'p HashKey>,
+    tokens: Option<&'p Tokens>,
 }
 
 /// The types of JSON values.
@@ -242,18 +246,19 @@ impl Plan {
         };
         let plan = Self {
             rules: rules.iter().map(Rule::new).collect(),
-            allowing: allowing(rules, &set, &path_rules),
+            allowing: allowing(rules, &set, &path_rules).into(),
             on_requests: those(&|rule| rule.direction == Direction::Request),
             observing: those(&|rule| rule.mode == MaskMode::Observe),
-            paths: set,
-            path_rules,
+            paths: Rc::new(set),
+            path_rules: path_rules.into(),
             detectors,
             hash,
             places: Rc::new(Places::new(&[])),
-            aliases: Vec::new(),
-            copies: Vec::new(),
+            aliases: Rc::default(),
+            copies: Rc::default(),
             ends_at_limit: false,
             scans_text: false,
+            tokens: None,
         };
         Ok(plan.with_table())
     }
@@ -274,7 +279,9 @@ impl Plan {
         self.aliases = aliases
             .map(|alias| self.paths.follow(steps(alias.whole)))
             .collect();
-        let everywhere = (0..).zip(&self.rules).filter(|(_, rule)| rule.everywhere);
+        let everywhere = (0..)
+            .zip(self.rules.iter())
+            .filter(|(_, rule)| rule.everywhere);
         let everywhere = everywhere.fold(0, |all, (index, _): (u32, _)| all | 1 << index);
         let rules_at = |path| {
             let positions = self.paths.follow(steps(path));
@@ -293,6 +300,21 @@ impl Plan {
         self
     }
 
+    /// The plan for one exchange, which numbers the values that it tokenizes. `None`: none of the
+    /// rules that hold for the caller does.
+    #[must_use]
+    pub fn for_exchange(&self, holding: u64) -> Option<Rc<Self>> {
+        let mut rules = self.rules.iter().enumerate();
+        let tokenizes = rules
+            .any(|(index, rule)| holding >> index & 1 == 1 && rule.action == MaskAction::Tokenize);
+        tokenizes.then(|| {
+            Rc::new(Self {
+                tokens: Some(Tokens::default()),
+                ..self.clone()
+            })
+        })
+    }
+
     /// Whether an event that is no JSON passes where a rule names paths.
     pub(super) fn scans_text(&self) -> bool {
         self.scans_text
@@ -305,7 +327,7 @@ impl Plan {
 
     /// The copies of the table that repeat text for which an `active` rule holds.
     pub(super) fn copies(&self, active: u64) -> u64 {
-        let copies = (0..).zip(&self.copies);
+        let copies = (0..).zip(self.copies.iter());
         copies.fold(0, |all, (index, rules): (u32, _)| {
             all | u64::from(rules & active != 0) << (index & 63)
         })
@@ -313,7 +335,7 @@ impl Plan {
 
     /// Whether any alias that holds in some events only leads to a path that `cursor` follows.
     pub(super) fn needs_kind(&self, cursor: &Cursor) -> bool {
-        let mut aliases = self.places.aliases.iter().zip(&self.aliases);
+        let mut aliases = self.places.aliases.iter().zip(self.aliases.iter());
         aliases.any(|(alias, to)| {
             alias.has_types() && to.as_ref().is_some_and(|to| cursor.follows(to))
         })
@@ -412,7 +434,7 @@ impl Plan {
     #[must_use]
     pub fn has_paths(&self, active: u64) -> bool {
         (0..)
-            .zip(&self.rules)
+            .zip(self.rules.iter())
             .any(|(index, rule): (u32, _)| active >> index & 1 == 1 && !rule.everywhere)
     }
 
@@ -455,7 +477,7 @@ impl Plan {
 
     /// Adds the rules that hide the value at `cursor` because they do not list it.
     fn hide_the_rest(&self, cursor: &Cursor, scope: &mut Scope) {
-        for (rule, positions) in &self.allowing {
+        for (rule, positions) in self.allowing.iter() {
             if scope.allowing >> rule & 1 == 0 {
                 continue;
             }
@@ -483,7 +505,7 @@ impl Plan {
 
     /// Whether any of the `active` rules drops what it hides. Only whole fields can be dropped.
     pub(super) fn may_drop(&self, active: u64) -> bool {
-        (0..).zip(&self.rules).any(|(index, rule): (u32, _)| {
+        (0..).zip(self.rules.iter()).any(|(index, rule): (u32, _)| {
             active >> index & 1 == 1 && rule.action == MaskAction::Drop
         })
     }
@@ -535,6 +557,7 @@ impl Plan {
             keep_type: rule.is_some_and(|rule| rule.keep_type),
             text,
             hash: self.hash.as_ref(),
+            tokens: self.tokens.as_ref(),
         }
     }
 }
@@ -585,6 +608,7 @@ impl Hiding<'_> {
             MaskAction::Hash => ActionKind::Hash,
             MaskAction::Drop => ActionKind::Drop,
             MaskAction::Nullify => ActionKind::Nullify,
+            MaskAction::Tokenize => ActionKind::Tokenize,
         }
     }
 
@@ -609,17 +633,20 @@ impl Hiding<'_> {
 
     /// Begins the substitute.
     pub(super) fn fill(self, out: &mut Vec<u8>) -> Fill {
-        match (self.action, self.hash) {
+        match (self.action, self.hash, self.tokens) {
             (
                 MaskAction::Partial {
                     keep_first,
                     keep_last,
                 },
-                _,
+                ..,
             ) => Fill::Partial(Partial::new(*keep_first, *keep_last)),
             // A card number found in text and one in a field are different things to join on.
-            (MaskAction::Hash, Some(key)) => Fill::Hash(Box::new(key.hash(self.what))),
-            (MaskAction::Drop, _) => Fill::Written,
+            (MaskAction::Hash, Some(key), _) => Fill::Hash(Box::new(key.hash(self.what))),
+            (MaskAction::Tokenize, _, Some(tokens)) => {
+                Fill::Token(Box::new(tokens.begin(self.what, self.text)))
+            }
+            (MaskAction::Drop, ..) => Fill::Written,
             _ => self.redaction(out),
         }
     }
@@ -627,7 +654,7 @@ impl Hiding<'_> {
     /// Begins the substitute of something that has no characters to show.
     pub(super) fn opaque_fill(self, out: &mut Vec<u8>) -> Fill {
         match self.action {
-            MaskAction::Partial { .. } => self.redaction(out),
+            MaskAction::Partial { .. } | MaskAction::Tokenize => self.redaction(out),
             _ => self.fill(out),
         }
     }

@@ -54,6 +54,8 @@ pub enum ActionKind {
     Drop,
     /// Replaced by `null`.
     Nullify,
+    /// Replaced by a numbered token.
+    Tokenize,
 }
 
 impl ActionKind {
@@ -66,6 +68,7 @@ impl ActionKind {
             Self::Hash => "hash",
             Self::Drop => "drop",
             Self::Nullify => "nullify",
+            Self::Tokenize => "tokenize",
         }
     }
 }

@@ -24,7 +24,7 @@ fn what_is_no_object_where_a_path_goes_on_is_hidden() {
             _ => r#"{"a":"[REDACTED]"}"#,
         };
         assert_eq!(masked, expected);
-        assert_eq!(mask(&rules, value).contains("s\""), false);
+        assert!(!mask(&rules, value).contains("s\""));
     }
 }
 

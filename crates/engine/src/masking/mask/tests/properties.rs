@@ -121,6 +121,7 @@ fn any_action() -> impl Strategy<Value = MaskAction> {
         1 => Just(redact_with("<\"\u{e9}\\>")),
         2 => (0..4u8, 0..5u8).prop_map(|(first, last)| partial(first, last)),
         1 => Just(MaskAction::Hash),
+        1 => Just(MaskAction::Tokenize),
     ]
 }
 

@@ -107,7 +107,7 @@ impl Reference<'_> {
             MaskTarget::AllowFields(_) => {
                 let leads_on = live.iter().any(|(of, ..)| of == rule);
                 let is_container = matches!(node, Node::Container { .. });
-                !accepted.contains(rule) && !(leads_on && is_container)
+                !(accepted.contains(rule) || leads_on && is_container)
             }
             MaskTarget::Detect { .. } => false,
         })
@@ -134,6 +134,7 @@ impl Reference<'_> {
             MaskAction::Hash => ActionKind::Hash,
             MaskAction::Drop => ActionKind::Drop,
             MaskAction::Nullify => ActionKind::Nullify,
+            MaskAction::Tokenize => ActionKind::Tokenize,
         };
         let key = (path.to_owned(), what.to_owned(), kind);
         *self.counts.entry(key).or_default() += 1;
@@ -270,7 +271,7 @@ impl Reference<'_> {
             MaskAction::Nullify => Some("null".to_owned()),
             _ if rule.keep_type && blank.is_some() => blank.map(str::to_owned),
             MaskAction::Redact(fixed) => quoted(fixed.as_deref().unwrap_or(token)),
-            MaskAction::Partial { .. } if opaque => quoted(token),
+            MaskAction::Partial { .. } | MaskAction::Tokenize if opaque => quoted(token),
             _ => quoted(&self.text_substitute(action, what, token, &text)),
         }
     }
@@ -279,6 +280,8 @@ impl Reference<'_> {
     fn text_substitute(&self, action: &MaskAction, what: &str, token: &str, text: &str) -> String {
         match action {
             MaskAction::Drop | MaskAction::Nullify => String::new(),
+            // Without an exchange there are no numbers.
+            MaskAction::Tokenize => token.to_owned(),
             MaskAction::Redact(fixed) => fixed.as_deref().unwrap_or(token).to_owned(),
             MaskAction::Hash => (self.hash)(what, text.as_bytes()),
             MaskAction::Partial {
