@@ -24,9 +24,11 @@ use super::strand::Strand;
 use super::stream::watch::{Kind, Watch};
 use super::tape::{Reel, Tape};
 
+use clean::CleanTexts;
 use names::CleanNames;
 
 mod children;
+mod clean;
 mod events;
 mod found;
 mod names;
@@ -66,6 +68,7 @@ struct State {
     /// The part of a substitute that is being put in place.
     substitute: Vec<u8>,
     clean_names: CleanNames,
+    clean: CleanTexts,
     /// Names that were masked so far; tells them apart.
     masked_names: u32,
     watch: Watch,
@@ -141,6 +144,7 @@ impl DocumentMasker {
                 strand: Strand::default(),
                 substitute: Vec::new(),
                 clean_names: CleanNames::default(),
+                clean: CleanTexts::default(),
                 masked_names: 0,
                 watch,
                 aliases: 0,

@@ -114,8 +114,13 @@ impl Strand {
         self.text.decide(decided);
     }
 
-    /// The text ends.
-    pub(super) fn end(&mut self, plan: &Plan, out: &mut impl Splice) {
+    /// The text and where it stands, if detectors have read nothing of it.
+    pub(super) fn unread(&self) -> Option<(&[u8], Scope)> {
+        (!self.text.is_read()).then(|| (self.text.unread(), self.scope))
+    }
+
+    /// The text ends. Whether anything was found since it was last read.
+    pub(super) fn end(&mut self, plan: &Plan, out: &mut impl Splice) -> bool {
         let (detectors, active) = (&plan.detectors, self.scope.detectors);
         let (unread, found) = (self.text.unread(), &mut self.found);
         if self.text.is_read() {
@@ -124,8 +129,10 @@ impl Strand {
         } else {
             self.scanner.scan(detectors, active, unread, found);
         }
+        let any = !self.found.is_empty();
         self.hide_found(plan, out);
         self.text.decide(self.text.end());
+        any
     }
 
     /// The text may be at its end: what is held is decided as though it were. Should it go on, and a

@@ -35,9 +35,21 @@ impl<'a> Pass<'a> {
 
     /// The string ends.
     pub(super) fn end_reading(&mut self) {
-        let (strand, plan, mut patch) = self.strand();
-        strand.end(plan, &mut patch);
         self.state.reading = false;
+        let state = &mut *self.state;
+        let mut slot = None;
+        if let Some((text, scope)) = state.strand.unread() {
+            if state.clean.contains(text, scope) {
+                return;
+            }
+            slot = state.clean.insert(text, scope);
+        }
+        let (strand, plan, mut patch) = self.strand();
+        if strand.end(plan, &mut patch)
+            && let Some(slot) = slot
+        {
+            self.state.clean.forget(slot);
+        }
     }
 
     /// Masks the name of a member. A masked name gets a number, because two names that look the same

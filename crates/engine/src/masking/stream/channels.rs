@@ -286,7 +286,9 @@ impl Channel {
         let scope = match self.scope {
             Some(known) if known.covers(scope) => return,
             Some(known) => {
-                self.with(tools, |strand, plan, patch| strand.end(plan, patch));
+                self.with(tools, |strand, plan, patch| {
+                    strand.end(plan, patch);
+                });
                 known.joined(scope)
             }
             None => scope,

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// Longest frame that is collected before it is masked, in bytes.
-pub(super) const MAX_FRAME: usize = 256 * 1024;
+pub(super) const MAX_FRAME: usize = 1024 * 1024;
 
 /// An event or a line, with all of its bytes, and what they are.
 #[derive(Debug, Default)]
