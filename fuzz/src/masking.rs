@@ -25,22 +25,37 @@ pub fn seeds() -> Vec<Vec<u8>> {
         "write to maria.jensen@example.org,\r\ncard 4111\u{a0}1111\u{202f}1111 1111 \u{200b}\u{ff20}",
         "<p title='a@b.example'>maria&#46;jensen&commat;example.org &lt;4111&#x20;1111 1111 1111&gt</p>",
     ];
+    let streams = [
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"maria.jensen@ex\"}}]}\r\n\r\n: ping\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"ample.org \"},\"index\":0}]}\n\ndata: [DONE]\n\n",
+        "event: x\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\"4111\",\ndata: \"password\":[1]}\n\n",
+    ];
+    let lines = [
+        "{\"message\":{\"content\":\"maria.jensen@ex\"}}\n\n{\"message\":{\"content\":\"ample.org \"},\"done\":true,\"context\":[1]}\n",
+    ];
     let documents = bodies.iter().map(|body| (0, body));
+    let streams = streams.iter().map(|stream| (EVENTS, stream));
+    let lines = lines.iter().map(|stream| (LINES, stream));
     let texts = texts.iter().flat_map(|text| [(TEXT, text), (MARKUP, text)]);
     documents
         .chain(texts)
+        .chain(streams)
+        .chain(lines)
         .flat_map(|(kind, body)| (0..3u8).map(move |cut| [&[kind | cut], body.as_bytes()].concat()))
         .collect()
 }
 
-/// Set in the first byte of a seed that is text, or markup.
+/// Set in the first byte of a seed that is text, markup, events or lines.
 const TEXT: u8 = 0x80;
 const MARKUP: u8 = 0xc0;
+const EVENTS: u8 = 0x40;
+const LINES: u8 = 0x60;
 
 fn format(seed: u8) -> Format {
-    match seed & MARKUP {
-        MARKUP => Format::Markup,
-        TEXT => Format::Text,
+    match seed & (MARKUP | LINES) {
+        bits if bits & MARKUP == MARKUP => Format::Markup,
+        bits if bits & TEXT == TEXT => Format::Text,
+        LINES => Format::Lines,
+        EVENTS => Format::Events,
         _ => Format::Document,
     }
 }
@@ -59,11 +74,11 @@ pub fn run(data: &[u8]) {
     assert_same(&whole, &pieces);
     assert_same(&whole, &bytes);
     if let Ok((masked, _)) = &whole
-        && format != Format::Document
+        && !format.has_paths()
     {
         let masked = std::str::from_utf8(masked).expect("text stays UTF-8");
         assert!(!masked.split_whitespace().any(|word| word == EMAIL));
-    } else if let Ok((masked, _)) = &whole {
+    } else if let (Ok((masked, _)), Format::Document) = (&whole, format) {
         assert!(is_json(body), "what passes was not JSON");
         assert!(is_json(masked), "what passes is no longer JSON");
         // Escapes of half a surrogate pair are JSON, but no string of Rust.
