@@ -20,6 +20,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         r#"[{"content":"\u006daria.jensen@example.org \ud83d\ude00 \\ \" GB82WEST12345698765432 AKIAIOSFODNN7EXAMPLE"},1.5e-3,true,null,{"a":{"password":["deep",{"password":1}]}}]"#,
         r#" {"content" : "4111-1111-1111-1111 a@b.example" , "x":-0 , "debug":1}  "#,
         "\"content\"",
+        r#"{"content":"{\"a\":[\"maria.jensen\\u0040example.org\",4111111111111111],\"password\":{\"b\":\"{\\\"password\\\":1}\"}} x"}"#,
     ];
     let texts = [
         "write to maria.jensen@example.org,\r\ncard 4111\u{a0}1111\u{202f}1111 1111 \u{200b}\u{ff20}",

@@ -55,7 +55,7 @@ fn main() {
         .fold(0, |bits, detector| bits | set.named(&detector.name));
     let some = SOME.iter().fold(0, |bits, name| bits | set.named(name));
     let set = Rc::new(Detectors::new(set));
-    let run = |name: &str, rules: &[MaskRule]| run(name, &set, rules, &body);
+    let run = |name: &str, rules: &[MaskRule]| self::run(name, &set, rules, &body);
     run("no rule", &[]);
     run("5 paths", &paths());
     run("24 detectors", &[detectors_in(some, &[])]);
@@ -74,6 +74,22 @@ fn main() {
     };
     let within = [path("$..content", vec![content])];
     run("24 detectors in $..content", &[detectors_in(some, &within)]);
+    let run = |name: &str, body: &str| self::run(name, &set, &with_paths, body);
+    let one_line = body.replace('\n', "");
+    let arguments = one_line.replace('\\', "\\\\").replace('"', "\\\"");
+    run("all in one string", &format!("\"{arguments}\""));
+    run(
+        "texts in brackets",
+        &repeated("\"[Open] the settings of the network.\""),
+    );
+    run("brackets", &repeated("\"[\""));
+    run("nested brackets", &repeated("\"[\\\"[\\\\\\\"[\""));
+}
+
+/// A list of about 2 MB.
+fn repeated(element: &str) -> String {
+    let count = 2_000_000 / (element.len() + 1);
+    format!("[{}]", vec![element; count].join(","))
 }
 
 fn run(name: &str, set: &Rc<Detectors>, rules: &[MaskRule], body: &str) {

@@ -54,7 +54,7 @@ pub(crate) enum Container {
     Object,
 }
 
-const fn is_gap(byte: u8) -> bool {
+pub(crate) const fn is_gap(byte: u8) -> bool {
     matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
 }
 
@@ -169,6 +169,12 @@ impl Tokenizer {
         self.surrogate = None;
         self.character.clear();
         self.gap = 0;
+    }
+
+    /// Another document begins, whose first byte has that offset.
+    pub(crate) fn begin_at(&mut self, offset: u64) {
+        self.rewind();
+        self.offset = offset;
     }
 
     /// Reads the next bytes of the document.

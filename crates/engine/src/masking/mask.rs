@@ -9,6 +9,7 @@
 //! - Text in strings, numbers and names is replaced where a detector finds something: each is a strand.
 //! - A member or element that is *dropped* takes one comma with it, so a comma waits until its
 //!   successor is known to stay.
+//! - A string that holds JSON is read once more, as a document in the document: see `nested`.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -22,16 +23,18 @@ use super::plan::{Plan, Scope};
 use super::report::{Tally, Trail};
 use super::strand::Strand;
 use super::stream::watch::{Kind, Watch};
-use super::tape::{Reel, Tape};
+use super::tape::{Output, Sheet, Tape};
 
 use clean::CleanTexts;
 use names::CleanNames;
+pub(super) use nested::{Counted, Edit, Nested, Pending};
 
 mod children;
 mod clean;
 mod events;
 mod found;
 mod names;
+mod nested;
 mod tokens;
 mod whole;
 
@@ -39,6 +42,8 @@ mod whole;
 pub(super) struct DocumentMasker {
     tokenizer: Tokenizer,
     tape: Tape,
+    plan: Rc<Plan>,
+    tally: Tally,
     state: State,
     failed: Option<JsonError>,
 }
@@ -50,8 +55,9 @@ struct State {
     everywhere: Scope,
     cursor: Cursor,
     trail: Trail,
-    tally: Tally,
     levels: Levels,
+    /// How many documents this one is nested in.
+    depth: u8,
     /// Whether any rule drops, so that commas have to wait.
     drops: bool,
     /// The comma that waits for its successor.
@@ -62,7 +68,10 @@ struct State {
     deferred: Option<Deferred>,
     /// The value in hand is not shown.
     swallow: Option<Swallow>,
-    /// The value in hand is a string that detectors read.
+    /// The value in hand is a string that no detector reads, but paths lead on into it: does it hold a
+    /// document?
+    peeking: bool,
+    /// The value in hand is a string that is read.
     reading: bool,
     strand: Strand,
     /// The part of a substitute that is being put in place.
@@ -76,13 +85,88 @@ struct State {
     aliases: u64,
 }
 
+/// Where a document stands, and what holds there.
+#[derive(Clone, Debug)]
+pub(super) struct Site {
+    pub(super) plan: Rc<Plan>,
+    pub(super) everywhere: Scope,
+    pub(super) cursor: Cursor,
+    pub(super) trail: Trail,
+    /// Whether any rule drops.
+    pub(super) drops: bool,
+    /// [`Scope::named`] of the text that it is.
+    pub(super) named: u64,
+    /// How many documents it is nested in.
+    pub(super) depth: u8,
+}
+
+impl State {
+    fn new(site: Site, watch: Watch) -> Self {
+        let Site {
+            plan,
+            everywhere,
+            cursor,
+            trail,
+            drops,
+            named,
+            depth,
+        } = site;
+        Self {
+            plan,
+            everywhere,
+            cursor,
+            trail,
+            levels: Levels {
+                depth: 0,
+                kept: [0; MAX_DEPTH / 64],
+                named: vec![named],
+            },
+            depth,
+            drops,
+            comma: None,
+            member: None,
+            deferred: None,
+            swallow: None,
+            peeking: false,
+            reading: false,
+            strand: Strand::default(),
+            substitute: Vec::new(),
+            clean_names: CleanNames::default(),
+            clean: CleanTexts::default(),
+            masked_names: 0,
+            watch,
+            aliases: 0,
+        }
+    }
+
+    /// Another document begins, under the same plan.
+    fn begin_again(&mut self, site: Site) {
+        self.everywhere = site.everywhere;
+        self.cursor = site.cursor;
+        self.trail = site.trail;
+        self.levels.depth = 0;
+        self.levels.named.clear();
+        self.levels.named.push(site.named);
+        self.depth = site.depth;
+        self.drops = site.drops;
+        self.comma = None;
+        self.member = None;
+        self.deferred = None;
+        self.swallow = None;
+        self.peeking = false;
+        self.reading = false;
+        self.masked_names = 0;
+        self.watch.begin();
+    }
+}
+
 /// A bit per open container.
 #[derive(Debug)]
 struct Levels {
     depth: usize,
     /// Set once a child stays.
     kept: [u64; MAX_DEPTH / 64],
-    /// Per open container: [`Scope::named`] of its place.
+    /// Per open container, and before them for the document: [`Scope::named`] of its place.
     named: Vec<u64>,
 }
 
@@ -121,34 +205,21 @@ impl DocumentMasker {
 
     fn of(plan: Rc<Plan>, active: u64, kind: Kind) -> Self {
         let watch = Watch::new(Rc::clone(&plan.places), kind, plan.copies(active));
+        let site = Site {
+            everywhere: plan.everywhere(active),
+            cursor: plan.cursor(active),
+            drops: plan.may_drop(active),
+            plan: Rc::clone(&plan),
+            trail: Trail::default(),
+            named: 0,
+            depth: 0,
+        };
         Self {
             tokenizer: Tokenizer::default(),
             tape: Tape::default(),
-            state: State {
-                everywhere: plan.everywhere(active),
-                cursor: plan.cursor(active),
-                drops: plan.may_drop(active),
-                plan,
-                trail: Trail::default(),
-                tally: Tally::default(),
-                levels: Levels {
-                    depth: 0,
-                    kept: [0; MAX_DEPTH / 64],
-                    named: Vec::new(),
-                },
-                comma: None,
-                member: None,
-                deferred: None,
-                swallow: None,
-                reading: false,
-                strand: Strand::default(),
-                substitute: Vec::new(),
-                clean_names: CleanNames::default(),
-                clean: CleanTexts::default(),
-                masked_names: 0,
-                watch,
-                aliases: 0,
-            },
+            state: State::new(site, watch),
+            plan,
+            tally: Tally::default(),
             failed: None,
         }
     }
@@ -161,11 +232,16 @@ impl DocumentMasker {
         let base = self.tokenizer.offset();
         let mut pass = Pass {
             state: &mut self.state,
-            reel: self.tape.load(chunk, base, out),
+            out: Sheet {
+                plan: &self.plan,
+                tally: &mut self.tally,
+                reel: self.tape.load(chunk, base, out),
+            },
         };
         let result = self.tokenizer.push(chunk, &mut pass);
         self.failed = result.err();
-        pass.unload(self.tokenizer.offset(), self.tokenizer.unfinished());
+        let hold = pass.hold(self.tokenizer.offset(), self.tokenizer.unfinished());
+        pass.out.reel.unload(hold);
         result.map_err(MaskError::from)
     }
 
@@ -177,31 +253,37 @@ impl DocumentMasker {
         let end = self.tokenizer.offset();
         let mut pass = Pass {
             state: &mut self.state,
-            reel: self.tape.load(&[], end, out),
+            out: Sheet {
+                plan: &self.plan,
+                tally: &mut self.tally,
+                reel: self.tape.load(&[], end, out),
+            },
         };
         let result = self.tokenizer.finish(&mut pass);
         self.failed = result.err();
         if result.is_ok() {
-            pass.unload(end, None);
+            let hold = pass.hold(end, None);
+            pass.out.reel.unload(hold);
         }
         result.map_err(MaskError::from)
     }
 
     /// What was hidden so far.
     pub(super) fn report(&self) -> &Report {
-        self.state.tally.report()
+        self.tally.report()
     }
 }
 
 /// One chunk on its way through.
-struct Pass<'a> {
+struct Pass<'a, O> {
     state: &'a mut State,
-    reel: Reel<'a>,
+    out: O,
 }
 
-impl Pass<'_> {
-    /// The chunk is read up to `end`; `unfinished` is where the token in progress began.
-    fn unload(mut self, end: u64, unfinished: Option<u64>) {
+impl<O: Output> Pass<'_, O> {
+    /// The chunk is read up to `end`; `unfinished` is where the token in progress began. The offset
+    /// before which everything is decided.
+    fn hold(&mut self, end: u64, unfinished: Option<u64>) -> u64 {
         let mut held = None;
         if self.state.reading {
             self.settle();
@@ -211,11 +293,10 @@ impl Pass<'_> {
             self.swallow_to(end);
         }
         let deferred = self.state.deferred.as_ref().map(|it| it.raw.start);
-        let hold = [self.state.comma, deferred, held, unfinished]
+        [self.state.comma, deferred, held, unfinished]
             .into_iter()
             .flatten()
-            .fold(end, u64::min);
-        self.reel.unload(hold);
+            .fold(end, u64::min)
     }
 }
 

@@ -8,7 +8,7 @@
 //! - `body` is a body of any format: a JSON document is masked by `mask`, text by `text`, and events
 //!   and lines by `stream`.
 //! - `json` turns bytes into tokens, `paths` follows them through the document, `mask` joins the two
-//!   with the detectors: start reading there.
+//!   with the detectors: start reading there. A string that holds a document is one for `mask` too.
 //! - `detect` finds personal data and secrets in text; `strand` is one text in which it does, and
 //!   `fold` sees through the disguises of its characters.
 //! - `header` masks headers and trailers.

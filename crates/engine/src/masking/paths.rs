@@ -58,6 +58,8 @@ pub(crate) struct PathSet {
     /// Positions from which some elements lead on.
     ranges: Vec<(usize, Range)>,
     ranged: Bits,
+    /// Positions from which some child leads on.
+    leading: Bits,
 }
 
 /// Every `step`-th index from `start` to before `end`.
@@ -108,6 +110,7 @@ impl PathSet {
             names: Vec::new(),
             ranges: Vec::new(),
             ranged: empty(),
+            leading: empty(),
         };
         let mut position = 0;
         for (path, reach) in paths {
@@ -119,6 +122,7 @@ impl PathSet {
                 for selector in &step.selectors {
                     this.add(position, selector);
                 }
+                set(&mut this.leading, position);
                 position += 1;
             }
             this.ends.push(position);
@@ -240,7 +244,7 @@ impl PathSet {
 }
 
 /// A place in a document and the positions that are live there.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Cursor {
     /// The positions of the root.
     root: Bits,
@@ -354,6 +358,23 @@ impl Cursor {
             *here = parent & word(&paths.inherited) | selected << 1 | carry;
             carry = selected >> 63;
         }
+    }
+
+    /// The value in hand, as the root of a document of its own.
+    pub(crate) fn as_root(&self) -> Self {
+        Self {
+            root: self.here.clone(),
+            followed: self.followed.clone(),
+            here: self.here.clone(),
+            stack: Vec::new(),
+            indices: Vec::new(),
+        }
+    }
+
+    /// Whether a path leads on from the value in hand to something in it.
+    pub(crate) fn leads_on(&self, paths: &PathSet) -> bool {
+        let mut words = self.here.iter().zip(&paths.leading);
+        words.any(|(here, leading)| here & leading != 0)
     }
 
     /// The paths that stand for the value in hand, by index, in ascending order.

@@ -80,7 +80,7 @@ const LONG_NAME: u8 = 0xfd;
 const CUT: u8 = 0xfc;
 
 /// The way from the root to the value in hand.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Trail {
     steps: Vec<u8>,
     /// The length of the trail of every open container.
@@ -88,6 +88,14 @@ pub(super) struct Trail {
 }
 
 impl Trail {
+    /// The way to the value in hand, as the root of a document of its own.
+    pub(super) fn as_root(&self) -> Self {
+        Self {
+            steps: self.steps.clone(),
+            containers: Vec::new(),
+        }
+    }
+
     /// Back at the root, for another document.
     pub(super) fn rewind(&mut self) {
         self.steps.clear();
@@ -184,11 +192,6 @@ impl Tally {
         self.report.entries.truncate(mark.entries);
         self.known.truncate(mark.known);
         self.report.truncated = mark.truncated;
-    }
-
-    /// Counts something that was hidden without an action of the policy.
-    pub(super) fn count_as(&mut self, plan: &Plan, trail: &Trail, what: &str) {
-        self.count(plan, trail, what, ActionKind::Redact);
     }
 
     /// Counts something that was hidden at the end of `trail`.

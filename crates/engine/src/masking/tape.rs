@@ -5,6 +5,68 @@
 //! Bytes that a chunk leaves undecided are kept.
 
 use super::fill::escape;
+use super::plan::Plan;
+use super::report::{ActionKind, Tally, Trail};
+
+/// Where a masked document goes, and what is counted on its way. Places ascend.
+pub(super) trait Output {
+    /// The bytes before offset `at` that are not decided yet pass.
+    fn pass_to(&mut self, at: u64);
+    /// The bytes before offset `at` that are not decided yet do not pass.
+    fn skip_to(&mut self, at: u64);
+    /// As [`Output::skip_to`], but shows the bytes.
+    fn read_to(&mut self, at: u64, read: impl FnMut(&[u8]));
+    /// Puts something in place of bytes that are skipped.
+    fn put(&mut self, bytes: &[u8]);
+    /// Puts text there, as the inside of a JSON string.
+    fn put_text(&mut self, text: &[u8]);
+    /// How many bytes have been written so far.
+    fn written(&self) -> u64;
+    /// Something is hidden at the end of `trail`.
+    fn count(&mut self, trail: &Trail, what: &str, action: ActionKind);
+}
+
+/// The body itself.
+#[derive(Debug)]
+pub(super) struct Sheet<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) tally: &'a mut Tally,
+    pub(super) reel: Reel<'a>,
+}
+
+impl Output for Sheet<'_> {
+    #[inline]
+    fn pass_to(&mut self, at: u64) {
+        self.reel.pass_to(at);
+    }
+
+    #[inline]
+    fn skip_to(&mut self, at: u64) {
+        self.reel.skip_to(at);
+    }
+
+    fn read_to(&mut self, at: u64, read: impl FnMut(&[u8])) {
+        self.reel.read_to(at, read);
+    }
+
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        self.reel.put(bytes);
+    }
+
+    #[inline]
+    fn put_text(&mut self, text: &[u8]) {
+        self.reel.put_text(text);
+    }
+
+    fn written(&self) -> u64 {
+        self.reel.written()
+    }
+
+    fn count(&mut self, trail: &Trail, what: &str, action: ActionKind) {
+        self.tally.count(self.plan, trail, what, action);
+    }
+}
 
 /// What is kept from chunk to chunk.
 #[derive(Debug, Default)]
@@ -32,6 +94,12 @@ impl Tape {
         self.decided = 0;
         self.held.clear();
         self.taken = 0;
+    }
+
+    /// How many bytes are held.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.held.len()
     }
 
     /// Puts in the chunk that begins at offset `base` of the body; what is decided goes to `out`.

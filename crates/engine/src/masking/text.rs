@@ -4,13 +4,16 @@
 //! UTF-8, since a reader that takes the bytes for something else sees another text than the detectors.
 //! In markup, character references are decoded for matching (`bob&#64;example.com`), and what stands
 //! in place of a match is escaped. Tags are text like any other: a value that they split is not found.
+//! Plain text may be JSON that is announced as something else; it is read as both then, as a string
+//! that holds JSON is.
 
 use std::ops::Range;
 use std::rc::Rc;
 
 use super::body::MaskError;
-use super::plan::{Hiding, Plan};
-use super::report::{Report, Tally, Trail};
+use super::mask::Site;
+use super::plan::{Hiding, Plan, Scope};
+use super::report::{ActionKind, Report, Tally, Trail};
 use super::strand::{Splice, Strand};
 use super::tape::{Reel, Tape};
 
@@ -31,6 +34,7 @@ pub(super) struct TextMasker {
     tape: Tape,
     strand: Strand,
     plan: Rc<Plan>,
+    active: u64,
     tally: Tally,
     failed: Option<MaskError>,
 }
@@ -46,6 +50,7 @@ impl TextMasker {
             tape: Tape::default(),
             strand,
             plan,
+            active,
             tally: Tally::default(),
             failed: None,
         }
@@ -67,9 +72,10 @@ impl TextMasker {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        let (plan, strand) = (&*self.plan, &mut self.strand);
+        let (plan, strand) = (&self.plan, &mut self.strand);
         let mut patch = Patch {
             plan,
+            active: self.active,
             tally: &mut self.tally,
             reel: self.tape.load(chunk, self.characters.offset(), out),
             markup: self.references.is_some(),
@@ -111,7 +117,8 @@ impl TextMasker {
 
 /// Rewrites the bytes of a text.
 struct Patch<'p, 'a> {
-    plan: &'p Plan,
+    plan: &'p Rc<Plan>,
+    active: u64,
     tally: &'p mut Tally,
     reel: Reel<'a>,
     markup: bool,
@@ -122,6 +129,10 @@ impl Splice for Patch<'_, '_> {
         let root = Trail::default();
         self.tally
             .count(self.plan, &root, hiding.what, hiding.kind());
+    }
+
+    fn count_inside(&mut self, trail: &Trail, what: &str, action: ActionKind) {
+        self.tally.count(self.plan, trail, what, action);
     }
 
     fn hide(&mut self, pieces: impl Iterator<Item = Range<u64>>, substitute: &[u8]) {
@@ -137,5 +148,17 @@ impl Splice for Patch<'_, '_> {
             }
             self.reel.skip_to(piece.end);
         }
+    }
+
+    fn nest(&self, scope: Scope) -> Option<Site> {
+        (!self.markup).then(|| Site {
+            plan: Rc::clone(self.plan),
+            everywhere: scope,
+            cursor: self.plan.cursor(self.active),
+            trail: Trail::default(),
+            drops: self.plan.may_drop(self.active),
+            named: scope.named,
+            depth: 1,
+        })
     }
 }

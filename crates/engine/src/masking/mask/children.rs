@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use super::super::plan::{FIELD, Hiding, Scope};
 use super::super::report::ActionKind;
+use super::super::tape::Output;
 use super::{Deferred, Pass, Substitute, Swallow};
 
-impl Pass<'_> {
+impl<O: Output> Pass<'_, O> {
     /// A value begins at `at`; settles what becomes of it, unless its name has done so.
     pub(super) fn begin_value(&mut self, at: u64, is_container: bool) -> Scope {
         if let Some(scope) = self.state.member.take() {
@@ -71,9 +72,7 @@ impl Pass<'_> {
     fn settle_child(&mut self, start: u64, dropped: bool) {
         let state = &mut *self.state;
         if dropped {
-            state
-                .tally
-                .count(&state.plan, &state.trail, FIELD, ActionKind::Drop);
+            self.out.count(&state.trail, FIELD, ActionKind::Drop);
             self.drop_child(start);
         } else if state.drops {
             self.keep();
@@ -86,8 +85,8 @@ impl Pass<'_> {
         if let Some(comma) = comma
             && !self.state.levels.kept()
         {
-            self.reel.pass_to(comma);
-            self.reel.skip_to(comma + 1);
+            self.out.pass_to(comma);
+            self.out.skip_to(comma + 1);
         }
         self.state.levels.set_kept(true);
     }
@@ -96,9 +95,9 @@ impl Pass<'_> {
     /// remains a `null`.
     pub(super) fn drop_child(&mut self, start: u64) {
         let from = self.state.comma.take().unwrap_or(start);
-        self.reel.pass_to(from);
+        self.out.pass_to(from);
         if self.state.levels.depth == 0 {
-            self.reel.put(b"null");
+            self.out.put(b"null");
         }
         self.state.swallow = Some(Swallow {
             depth: 0,
@@ -107,9 +106,7 @@ impl Pass<'_> {
     }
 
     pub(super) fn count(&mut self, hiding: Hiding<'_>) {
-        let state = &mut *self.state;
-        state
-            .tally
-            .count(&state.plan, &state.trail, hiding.what, hiding.kind());
+        self.out
+            .count(&self.state.trail, hiding.what, hiding.kind());
     }
 }

@@ -9,9 +9,10 @@ use std::rc::Rc;
 use super::super::body::MaskError;
 use super::super::json::Container;
 use super::super::plan::{Plan, Scope, Type};
-use super::super::report::Tally;
+use super::super::report::{ActionKind, Tally};
 use super::super::stream::watch::{Kind, Notes, Use};
-use super::{DocumentMasker, Pass, Substitute, Swallow};
+use super::super::tape::Output;
+use super::{DocumentMasker, Pass, Site, Substitute, Swallow};
 
 /// What emptied copies of text are called in reports.
 const COPY: &str = "copy";
@@ -39,12 +40,12 @@ impl DocumentMasker {
         out: &mut Vec<u8>,
     ) -> Result<(), MaskError> {
         self.rewind();
-        let mark = self.state.tally.mark();
+        let mark = self.tally.mark();
         let written = out.len();
         let result = self.push(event, out).and_then(|()| self.finish(out));
         if result.is_err() {
             out.truncate(written);
-            self.state.tally.take_back(mark);
+            self.tally.take_back(mark);
         }
         result
     }
@@ -57,6 +58,8 @@ impl DocumentMasker {
         state.cursor.rewind();
         state.trail.rewind();
         state.levels.depth = 0;
+        state.levels.named.truncate(1);
+        state.peeking = false;
         state.comma = None;
         state.member = None;
         state.deferred = None;
@@ -67,7 +70,7 @@ impl DocumentMasker {
 
     /// What was noted in the event, and where everything is counted.
     pub(in crate::masking) fn noted(&mut self) -> (&Notes, &mut Tally) {
-        (&self.state.watch.notes, &mut self.state.tally)
+        (&self.state.watch.notes, &mut self.tally)
     }
 
     /// What stands at `from` in the output has been moved to `to`. To be called in ascending order.
@@ -76,7 +79,7 @@ impl DocumentMasker {
     }
 }
 
-impl Pass<'_> {
+impl<O: Output> Pass<'_, O> {
     /// The value in hand may stand for one elsewhere.
     #[inline]
     pub(super) fn join_aliases(&mut self) {
@@ -95,10 +98,9 @@ impl Pass<'_> {
         if !self.state.watch.is_copy() {
             return false;
         }
-        let state = &mut *self.state;
-        state.tally.count_as(&state.plan, &state.trail, COPY);
-        self.reel.pass_to(at);
-        self.reel.put(match container {
+        self.out.count(&self.state.trail, COPY, ActionKind::Redact);
+        self.out.pass_to(at);
+        self.out.put(match container {
             Container::Array => b"[]",
             Container::Object => b"null",
         });
@@ -125,11 +127,11 @@ impl Pass<'_> {
                 return false;
             }
             (Some(rule), false) => Use::Hide(rule),
-            (None, false) if scope.detectors != 0 => Use::Read(scope),
+            (None, false) if scope.detectors != 0 || self.may_nest() => Use::Read(scope),
             (None, false) => return false,
         };
-        self.reel.pass_to(at + 1);
-        let place = self.reel.written();
+        self.out.pass_to(at + 1);
+        let place = self.out.written();
         let state = &mut *self.state;
         let trail = state.trail.steps();
         state.watch.begin_piece(text, use_as, at + 1, place, trail);
@@ -139,5 +141,18 @@ impl Pass<'_> {
     /// Characters of a string that is noted; whether they are those of a piece.
     pub(super) fn hear(&mut self, decoded: &[u8], raw: Range<u64>) {
         self.state.watch.hear(decoded, raw);
+        if self.state.watch.begins_document(decoded) {
+            let state = &mut *self.state;
+            let site = Rc::new(Site {
+                plan: Rc::clone(&state.plan),
+                everywhere: state.everywhere,
+                cursor: state.cursor.as_root(),
+                trail: state.trail.as_root(),
+                drops: state.drops,
+                named: 0,
+                depth: 1,
+            });
+            state.watch.notes.sites.push(site);
+        }
     }
 }

@@ -1,24 +1,48 @@
 //! What the masker does with text that detectors read.
 
 use std::ops::Range;
+use std::rc::Rc;
 
+use super::super::paths::Cursor;
 use super::super::plan::{Hiding, Plan, Scope, Type};
-use super::super::report::{Tally, Trail};
-use super::super::strand::{Splice, Strand};
-use super::super::tape::Reel;
-use super::Pass;
+use super::super::report::{ActionKind, Trail};
+use super::super::strand::{Splice, Strand, begins_document, first_of_text};
+use super::super::tape::Output;
+use super::nested::MAX_NESTED;
+use super::{Pass, Site};
 
-impl<'a> Pass<'a> {
+impl<O: Output> Pass<'_, O> {
     /// The strand, and what rewrites the bytes of the document for it.
-    fn strand(&mut self) -> (&mut Strand, &Plan, Patch<'_, 'a>) {
+    fn strand(&mut self) -> (&mut Strand, &Plan, Patch<'_, O>) {
         let state = &mut *self.state;
         let patch = Patch {
             plan: &state.plan,
+            everywhere: state.everywhere,
+            cursor: &state.cursor,
             trail: &state.trail,
-            tally: &mut state.tally,
-            reel: &mut self.reel,
+            drops: state.drops,
+            depth: state.depth,
+            out: &mut self.out,
         };
         (&mut state.strand, &state.plan, patch)
+    }
+
+    /// Whether a document in a string could hold what a path names.
+    pub(super) fn may_nest(&self) -> bool {
+        self.state.depth < MAX_NESTED && self.state.cursor.leads_on(&self.state.plan.paths)
+    }
+
+    /// The next characters of a string that is of no interest unless it holds a document.
+    pub(super) fn peek(&mut self, decoded: &[u8], raw: Range<u64>) {
+        let Some(first) = first_of_text(decoded) else {
+            return;
+        };
+        self.state.peeking = false;
+        if begins_document(first) {
+            self.state.strand.begin(Scope::default(), raw.start);
+            self.state.reading = true;
+            self.read(decoded, raw);
+        }
     }
 
     /// The next characters of a string.
@@ -66,10 +90,10 @@ impl<'a> Pass<'a> {
         if !unique {
             self.state.masked_names = self.state.masked_names.saturating_add(1);
             let number = format!("#{}", self.state.masked_names);
-            self.reel.put(number.as_bytes());
+            self.out.put(number.as_bytes());
         }
-        self.reel.put(b"\"");
-        self.reel.skip_to(raw.end);
+        self.out.put(b"\"");
+        self.out.skip_to(raw.end);
     }
 
     /// Masks a number; what it leaves is a string, or a number that says nothing.
@@ -78,8 +102,8 @@ impl<'a> Pass<'a> {
             .mask_whole(text, Type::Number, raw.start, scope)
             .is_some()
         {
-            self.reel.put(b"\"");
-            self.reel.skip_to(raw.end);
+            self.out.put(b"\"");
+            self.out.skip_to(raw.end);
         }
     }
 
@@ -105,34 +129,52 @@ impl<'a> Pass<'a> {
 }
 
 /// Rewrites the bytes of a string where they stand.
-struct Patch<'p, 'a> {
-    plan: &'p Plan,
+struct Patch<'p, O> {
+    plan: &'p Rc<Plan>,
+    everywhere: Scope,
+    cursor: &'p Cursor,
     trail: &'p Trail,
-    tally: &'p mut Tally,
-    reel: &'p mut Reel<'a>,
+    drops: bool,
+    depth: u8,
+    out: &'p mut O,
 }
 
-impl Splice for Patch<'_, '_> {
+impl<O: Output> Splice for Patch<'_, O> {
     fn count(&mut self, hiding: Hiding<'_>) {
-        self.tally
-            .count(self.plan, self.trail, hiding.what, hiding.kind());
+        self.out.count(self.trail, hiding.what, hiding.kind());
+    }
+
+    fn count_inside(&mut self, trail: &Trail, what: &str, action: ActionKind) {
+        self.out.count(trail, what, action);
     }
 
     fn hide(&mut self, pieces: impl Iterator<Item = Range<u64>>, substitute: &[u8]) {
         let mut substitute = Some(substitute);
         for piece in pieces {
-            self.reel.pass_to(piece.start);
+            self.out.pass_to(piece.start);
             if let Some(substitute) = substitute.take() {
-                self.reel.put_text(substitute);
+                self.out.put_text(substitute);
             }
-            self.reel.skip_to(piece.end);
+            self.out.skip_to(piece.end);
         }
+    }
+
+    fn nest(&self, scope: Scope) -> Option<Site> {
+        (self.depth < MAX_NESTED).then(|| Site {
+            plan: Rc::clone(self.plan),
+            everywhere: self.everywhere,
+            cursor: self.cursor.as_root(),
+            trail: self.trail.as_root(),
+            drops: self.drops,
+            named: scope.named,
+            depth: self.depth + 1,
+        })
     }
 }
 
 /// Writes a name or number anew if something in it is hidden. Its places are offsets in `text`.
-struct Whole<'p, 'a> {
-    patch: Patch<'p, 'a>,
+struct Whole<'p, O> {
+    patch: Patch<'p, O>,
     text: &'p [u8],
     of: Type,
     /// Where the name or number begins.
@@ -145,23 +187,23 @@ struct Whole<'p, 'a> {
     unique: bool,
 }
 
-impl Whole<'_, '_> {
+impl<O: Output> Whole<'_, O> {
     fn write_to(&mut self, end: usize) {
-        let reel = &mut *self.patch.reel;
+        let out = &mut *self.patch.out;
         let from = self.written.replace(end).unwrap_or_else(|| {
-            reel.pass_to(self.at);
-            reel.put(b"\"");
+            out.pass_to(self.at);
+            out.put(b"\"");
             0
         });
-        reel.put_text(self.text.get(from..end).unwrap_or_default());
+        out.put_text(self.text.get(from..end).unwrap_or_default());
     }
 
     fn finish(mut self) -> Option<bool> {
         if let Some(blank) = self.blank {
-            let reel = self.patch.reel;
-            reel.pass_to(self.at);
-            reel.put(blank);
-            reel.skip_to(self.at + self.text.len() as u64);
+            let out = self.patch.out;
+            out.pass_to(self.at);
+            out.put(blank);
+            out.skip_to(self.at + self.text.len() as u64);
             return None;
         }
         self.written?;
@@ -170,7 +212,7 @@ impl Whole<'_, '_> {
     }
 }
 
-impl Splice for Whole<'_, '_> {
+impl<O: Output> Splice for Whole<'_, O> {
     fn count(&mut self, hiding: Hiding<'_>) {
         if self.written.is_none() {
             self.blank = self.blank.or(hiding.blank(self.of));
@@ -188,7 +230,7 @@ impl Splice for Whole<'_, '_> {
         for piece in pieces {
             self.write_to(index(piece.start));
             if let Some(substitute) = substitute.take() {
-                self.patch.reel.put_text(substitute);
+                self.patch.out.put_text(substitute);
             }
             self.written = Some(index(piece.end));
         }

@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use super::super::json::{Container, Sink};
 use super::super::plan::Type;
+use super::super::tape::Output;
 use super::Pass;
 
-impl Sink for Pass<'_> {
+impl<O: Output> Sink for Pass<'_, O> {
     fn open(&mut self, container: Container, at: u64) {
         if let Some(swallow) = &mut self.state.swallow {
             swallow.depth += 1;
@@ -80,6 +81,8 @@ impl Sink for Pass<'_> {
         } else if scope.detectors != 0 {
             self.state.strand.begin(scope, at + 1);
             self.state.reading = true;
+        } else {
+            self.state.peeking = self.may_nest();
         }
     }
 
@@ -91,11 +94,14 @@ impl Sink for Pass<'_> {
             self.swallow_text(decoded);
         } else if self.state.reading {
             self.read(decoded, raw);
+        } else if self.state.peeking {
+            self.peek(decoded, raw);
         }
     }
 
     fn string_end(&mut self, end: u64) {
         self.state.watch.end_string();
+        self.state.peeking = false;
         if self.state.swallow.is_some() {
             self.end_swallowed(end);
         } else if self.state.reading {

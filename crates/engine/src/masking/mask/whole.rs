@@ -5,15 +5,16 @@ use std::rc::Rc;
 
 use super::super::fill::Fill;
 use super::super::plan::Type;
+use super::super::tape::Output;
 use super::{Pass, Substitute, Swallow};
 
-impl Pass<'_> {
+impl<O: Output> Pass<'_, O> {
     /// Writes a part of a substitute.
     fn substitute<T>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
         let substitute = &mut self.state.substitute;
         substitute.clear();
         let written = write(substitute);
-        self.reel.put_text(substitute);
+        self.out.put_text(substitute);
         written
     }
 
@@ -23,12 +24,12 @@ impl Pass<'_> {
         let plan = Rc::clone(&self.state.plan);
         let hiding = plan.field(rule);
         self.count(hiding);
-        self.reel.pass_to(at);
+        self.out.pass_to(at);
         if let Some(blank) = hiding.blank(of) {
-            self.reel.put(blank);
+            self.out.put(blank);
             return None;
         }
-        self.reel.put(b"\"");
+        self.out.put(b"\"");
         Some(self.substitute(|out| match of {
             Type::String | Type::Number => hiding.fill(out),
             _ => hiding.opaque_fill(out),
@@ -60,9 +61,9 @@ impl Pass<'_> {
                 fill.feed(text, out);
                 fill.finish(out);
             });
-            self.reel.put(b"\"");
+            self.out.put(b"\"");
         }
-        self.reel.skip_to(raw.end);
+        self.out.skip_to(raw.end);
     }
 
     /// More characters of a string that is swallowed.
@@ -72,7 +73,7 @@ impl Pass<'_> {
         {
             self.state.substitute.clear();
             fill.feed(decoded, &mut self.state.substitute);
-            self.reel.put_text(&self.state.substitute);
+            self.out.put_text(&self.state.substitute);
         }
     }
 
@@ -82,8 +83,8 @@ impl Pass<'_> {
             Some(Swallow {
                 substitute: Substitute::OfBytes(Fill::Hash(hash)),
                 ..
-            }) => self.reel.read_to(at, |bytes| hash.update(bytes)),
-            _ => self.reel.skip_to(at),
+            }) => self.out.read_to(at, |bytes| hash.update(bytes)),
+            _ => self.out.skip_to(at),
         }
     }
 
@@ -101,7 +102,7 @@ impl Pass<'_> {
         }) = swallow
         {
             self.substitute(|out| fill.finish(out));
-            self.reel.put(b"\"");
+            self.out.put(b"\"");
         }
     }
 }

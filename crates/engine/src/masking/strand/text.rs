@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use super::begins_character;
+use super::{Pending, begins_character};
 
 /// Most characters in a row that are not seen. More of them are: what is held back must have an end.
 const MAX_UNSEEN: u32 = 32;
@@ -93,6 +93,19 @@ impl Text {
             raw,
         });
         true
+    }
+
+    /// The characters that are not decided.
+    pub(super) fn pending(&self) -> Pending<'_> {
+        Pending {
+            text: &self.pending,
+            start: self.start,
+        }
+    }
+
+    /// Offset of the first character that no detector has read.
+    pub(super) fn read(&self) -> u64 {
+        self.read
     }
 
     /// The characters that no detector has read.

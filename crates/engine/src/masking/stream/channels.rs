@@ -5,14 +5,16 @@
 //! channels never disturb each other.
 
 use std::ops::Range;
+use std::rc::Rc;
 
 use super::places::Places;
 use super::queue::Queue;
 use super::watch::{Notes, Piece, Use};
 use crate::masking::MaskError;
 use crate::masking::fill::escape;
+use crate::masking::mask::Site;
 use crate::masking::plan::{Hiding, Plan, Scope};
-use crate::masking::report::{Tally, Trail};
+use crate::masking::report::{ActionKind, Tally, Trail};
 use crate::masking::strand::{Splice, Strand};
 use crate::masking::stream::dialect::When;
 
@@ -48,6 +50,8 @@ struct Channel {
     strand: Strand,
     /// Where the strand runs; `None` before it begins.
     scope: Option<Scope>,
+    /// Where the text stands, if its last piece began like a document.
+    site: Option<Rc<Site>>,
     trail: Trail,
     /// The frame in which it was last seen.
     seen: u64,
@@ -104,6 +108,7 @@ impl Channels {
             Use::Read(scope) => {
                 channel.trail.set(notes.trail(piece));
                 channel.begin(scope, whole.start, tools);
+                channel.site = notes.site(piece).map(Rc::clone);
                 for (decoded, index) in notes.runs(piece) {
                     let place = tools.queue.place(index.start)..tools.queue.place(index.end);
                     channel.push(decoded, place, tools);
@@ -247,6 +252,7 @@ impl Channels {
             channel.text = text;
             channel.key.clone_from(&self.key);
             channel.scope = None;
+            channel.site = None;
             channel.changed = false;
             channel.replaced = false;
         }
@@ -345,6 +351,7 @@ impl Channel {
             tally: tools.tally,
             queue: tools.queue,
             trail: &self.trail,
+            site: self.site.as_ref(),
             changed: &mut self.changed,
             plain: self.text == PLAIN,
         };
@@ -358,6 +365,7 @@ struct Patch<'a> {
     tally: &'a mut Tally,
     queue: &'a mut Queue,
     trail: &'a Trail,
+    site: Option<&'a Rc<Site>>,
     changed: &'a mut bool,
     /// The text is not that of JSON strings.
     plain: bool,
@@ -368,6 +376,19 @@ impl Splice for Patch<'_> {
         *self.changed = true;
         self.tally
             .count(self.plan, self.trail, hiding.what, hiding.kind());
+    }
+
+    fn count_inside(&mut self, trail: &Trail, what: &str, action: ActionKind) {
+        *self.changed = true;
+        self.tally.count(self.plan, trail, what, action);
+    }
+
+    fn nest(&self, scope: Scope) -> Option<Site> {
+        let site = Site::clone(self.site?);
+        Some(Site {
+            named: scope.named,
+            ..site
+        })
     }
 
     fn hide(&mut self, pieces: impl Iterator<Item = Range<u64>>, substitute: &[u8]) {

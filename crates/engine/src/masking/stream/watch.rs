@@ -10,7 +10,9 @@ use std::rc::Rc;
 
 use super::places::{KeyPlace, MAX_ELEMENTS, NOWHERE, Node, Place, Places, ROOT, To};
 use crate::masking::json::JsonError;
+use crate::masking::mask::Site;
 use crate::masking::plan::Scope;
+use crate::masking::strand::{begins_document, first_of_text};
 
 /// Longest value that may tell texts apart, decoded, in bytes.
 pub(in crate::masking) const MAX_VALUE: usize = 256;
@@ -51,6 +53,8 @@ pub(in crate::masking) struct Piece {
     pub(in crate::masking) runs: Range<usize>,
     /// The way to it, in [`Notes::trails`].
     trail: Range<usize>,
+    /// In [`Notes::sites`], if it begins like a document.
+    site: Option<usize>,
 }
 
 /// Characters of a piece and where they stand.
@@ -79,6 +83,10 @@ pub(in crate::masking) struct Notes {
     decoded: Vec<u8>,
     pub(in crate::masking) values: Vec<Value>,
     trails: Vec<u8>,
+    /// The sites of the pieces that begin like a document.
+    pub(in crate::masking) sites: Vec<Rc<Site>>,
+    /// Nothing but white space of the piece in hand has come.
+    blank: bool,
     /// The index and the outer element of each element, which has the number after its index here.
     elements: Vec<(u64, u32)>,
     /// Why the event cannot be followed.
@@ -276,7 +284,9 @@ impl Watch {
             place: place..place,
             runs: runs..runs,
             trail: trail_start..notes.trails.len(),
+            site: None,
         });
+        notes.blank = true;
         let shift = place.wrapping_sub(raw);
         self.listening = Some(Listening::Piece { shift });
     }
@@ -317,6 +327,26 @@ impl Watch {
                 });
             }
         }
+    }
+
+    /// Whether the string in hand is a piece that begins like a document with these characters. Where
+    /// it stands is to be added to the sites then.
+    pub(in crate::masking) fn begins_document(&mut self, decoded: &[u8]) -> bool {
+        if !matches!(self.listening, Some(Listening::Piece { .. })) || !self.notes.blank {
+            return false;
+        }
+        let Some(first) = first_of_text(decoded) else {
+            return false;
+        };
+        self.notes.blank = false;
+        if !begins_document(first) {
+            return false;
+        }
+        let site = self.notes.sites.len();
+        if let Some(piece) = self.notes.pieces.last_mut() {
+            piece.site = Some(site);
+        }
+        true
     }
 
     /// The string in hand ends.
@@ -380,6 +410,7 @@ impl Notes {
         self.decoded.clear();
         self.values.clear();
         self.trails.clear();
+        self.sites.clear();
         self.elements.clear();
         self.flaw = None;
         self.moved = 0;
@@ -426,6 +457,11 @@ impl Notes {
 
     pub(in crate::masking) fn trail(&self, piece: &Piece) -> &[u8] {
         self.trails.get(piece.trail.clone()).unwrap_or_default()
+    }
+
+    /// Where a piece stands that begins like a document.
+    pub(in crate::masking) fn site(&self, piece: &Piece) -> Option<&Rc<Site>> {
+        self.sites.get(piece.site?)
     }
 
     /// Writes the value that tells texts apart at `key`, for something that stands in `elements`, so

@@ -14,6 +14,7 @@ use crate::masking::{ActionKind, PlanError};
 mod allowed;
 mod fields;
 mod found;
+mod nested;
 mod properties;
 mod reference;
 mod tree;

@@ -169,7 +169,7 @@ fn any_rule() -> impl Strategy<Value = MaskRule> {
     })
 }
 
-fn cut<'a>(bytes: &'a [u8], cuts: &[prop::sample::Index]) -> Vec<&'a [u8]> {
+pub(super) fn cut<'a>(bytes: &'a [u8], cuts: &[prop::sample::Index]) -> Vec<&'a [u8]> {
     let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
     places.push(bytes.len());
     places.sort_unstable();
