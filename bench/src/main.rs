@@ -1,7 +1,8 @@
 //! The benchmark: Tracegate beside the filters that Envoy has of its own, in one run.
 //!
 //! `make bench` measures and writes `bench/results.md`. `--quick` runs a few requests through
-//! everything, to see that it works; its numbers mean nothing and are only printed. `--soak` sends
+//! everything, to see that it works; its numbers mean nothing and are only printed. `--streams` measures
+//! streams alone. `--soak` sends
 //! a million requests through Tracegate and watches its memory. `--engine` runs exchanges on the engine
 //! alone, for a profiler.
 
@@ -16,9 +17,11 @@ mod bodies;
 mod callers;
 mod chains;
 mod engine;
+mod held;
 mod load;
 mod machine;
 mod measure;
+mod pace;
 mod report;
 mod soak;
 mod tracegate;
@@ -26,6 +29,7 @@ mod upstream;
 
 use std::error::Error;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use tracegate_tests::envoy::{Envoy, Home, Runner as EnvoyRunner};
@@ -37,6 +41,7 @@ use report::{Results, Target};
 
 const SMALL: Plan = Plan {
     body: 2_700,
+    stream: false,
     repetitions: 9,
     requests: 20_000,
     connections: 16,
@@ -45,10 +50,16 @@ const SMALL: Plan = Plan {
 
 const LARGE: Plan = Plan {
     body: 1 << 20,
+    stream: false,
     repetitions: 5,
     requests: 96,
     connections: 4,
     callers: 48,
+};
+
+const STREAM: Plan = Plan {
+    stream: true,
+    ..LARGE
 };
 
 const SOAK: usize = 1_000_000;
@@ -57,7 +68,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => {
-            let report = compare(SMALL, LARGE)?;
+            let report = compare(SMALL, LARGE, STREAM)?;
             fs::write(
                 Path::new(env!("CARGO_MANIFEST_DIR")).join("results.md"),
                 report,
@@ -70,22 +81,37 @@ fn main() -> Result<(), Box<dyn Error>> {
                 requests: plan.requests / 5,
                 ..plan
             };
-            compare(quick(SMALL), quick(LARGE)).map(drop)
+            compare(quick(SMALL), quick(LARGE), quick(STREAM)).map(drop)
+        }
+        ["--streams"] => {
+            println!("{}", streams(STREAM)?);
+            Ok(())
         }
         ["--engine", count] => engine::run(count.parse()?),
         ["--soak"] => soak(SOAK),
         ["--soak", count] => soak(count.parse()?),
-        _ => {
-            Err("usage: tracegate-bench [--quick | --soak [REQUESTS] | --engine EXCHANGES]".into())
-        }
+        _ => Err(
+            "usage: tracegate-bench [--quick | --streams | --soak [REQUESTS] | --engine EXCHANGES]"
+                .into(),
+        ),
     }
 }
 
 fn start(chain: Chain, plan: &Plan, callers: &Callers) -> Result<Runner, Box<dyn Error>> {
+    let upstream = if plan.stream {
+        upstream::start("text/event-stream", &bodies::stream(plan.body))?
+    } else {
+        upstream::start("application/json", &bodies::completion(plan.body))?
+    };
+    let envoy = proxy(chain, upstream, callers)?;
+    Runner::new(chain, envoy, callers, plan.connections)
+}
+
+/// Starts a chain in front of a back end.
+fn proxy(chain: Chain, upstream: SocketAddr, callers: &Callers) -> Result<Envoy, Box<dyn Error>> {
     let home = Home::new()?;
     let log = home.path(ACCESS_LOG);
     let log = log.to_str().ok_or("the temporary folder has an odd name")?;
-    let upstream = upstream::start(&bodies::completion(plan.body))?;
     let envoy = match chain {
         Chain::Bare | Chain::Jwt | Chain::JwtLua => {
             Envoy::builder(bootstrap(native(chain, &callers.jwks, log), upstream))
@@ -98,8 +124,7 @@ fn start(chain: Chain, plan: &Plan, callers: &Callers) -> Result<Runner, Box<dyn
         }
     };
     let envoy = envoy.runner(EnvoyRunner::Process).home(&home);
-    let envoy = envoy.concurrency(1).log_level("warn").start()?;
-    Runner::new(chain, envoy, callers, plan.connections)
+    Ok(envoy.concurrency(1).log_level("warn").start()?)
 }
 
 fn measured(plan: Plan, chains: &[Chain]) -> Result<Results, Box<dyn Error>> {
@@ -116,7 +141,17 @@ fn measured(plan: Plan, chains: &[Chain]) -> Result<Results, Box<dyn Error>> {
     })
 }
 
-fn compare(small: Plan, large: Plan) -> Result<String, Box<dyn Error>> {
+/// What streams cost: processor time, delay and memory.
+fn streams(plan: Plan) -> Result<String, Box<dyn Error>> {
+    let results = measured(plan, &[Chain::Bare, Chain::Tracegate])?;
+    let callers = Callers::new(plan.callers);
+    let delays = pace::delays(&callers)?;
+    let memory = pace::memory_per_stream(&callers)?;
+    let held = held::on_prose(&callers)?;
+    Ok(report::streams(&results, &delays, memory, held))
+}
+
+fn compare(small: Plan, large: Plan, stream: Plan) -> Result<String, Box<dyn Error>> {
     use Chain::{Bare, Jwt, JwtLua, Tracegate, Unmasked};
     let small = measured(small, &[Bare, Jwt, JwtLua, Unmasked, Tracegate])?;
     let large = measured(large, &[Bare, JwtLua, Tracegate])?;
@@ -143,7 +178,8 @@ fn compare(small: Plan, large: Plan) -> Result<String, Box<dyn Error>> {
         ),
         Target::AtMost(1.5).row("wasm module, MiB", &format!("{module:.2}"), module),
     ];
-    let report = report::page(&small, &large, &targets.concat());
+    let mut report = report::page(&small, &large, &targets.concat());
+    report.push_str(&streams(stream)?);
     println!("{report}");
     Ok(report)
 }

@@ -21,6 +21,8 @@ pub(crate) const ACCESS_LOG: &str = "access.log";
 pub(crate) struct Plan {
     /// Length of the response body, in bytes.
     pub(crate) body: usize,
+    /// Whether it is a stream of events.
+    pub(crate) stream: bool,
     /// How often every chain is measured.
     pub(crate) repetitions: usize,
     /// Requests of each repetition.

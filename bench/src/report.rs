@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::chains::Chain;
+use crate::held::Held;
 use crate::measure::{Plan, Sample};
+use crate::pace::Delay;
 use crate::soak::Footprint;
 
 /// The samples of every chain at one size of body.
@@ -162,6 +164,75 @@ pub(crate) fn page(small: &Results, large: &Results, targets: &str) -> String {
         plan(large),
         large.table(),
     )
+}
+
+/// What streams cost. `memory` is that of the VM for each open stream, in bytes.
+pub(crate) fn streams(results: &Results, delays: &[Delay], memory: u64, held: Held) -> String {
+    let cpu = |chain| {
+        Spread::of(
+            results
+                .of(chain)
+                .iter()
+                .map(|sample| sample.cpu.as_secs_f64()),
+        )
+    };
+    let spent = cpu(Chain::Tracegate).median - cpu(Chain::Bare).median;
+    let speed = results.plan.body as f64 / spent / 1e6;
+    let mut table = String::from(
+        "| chain | delay of an event, median, µs | 99th percentile, µs |\n|---|---|---|\n",
+    );
+    for delay in delays {
+        let _ = writeln!(
+            table,
+            "| {} | {} | {} |",
+            delay.chain.name(),
+            Spread::of(delay.medians.iter().copied()),
+            Spread::of(delay.p99s.iter().copied())
+        );
+    }
+    let added = added_p99(delays);
+    let kibibytes = memory as f64 / 1024.0;
+    let targets = [
+        Target::AtLeast(200.0).row(
+            "events masked by one worker, MB/s",
+            &format!("{speed:.0}"),
+            speed,
+        ),
+        Target::AtMost(50.0).row(
+            "delay added to an event, 99th percentile, µs",
+            &added.to_string(),
+            added.median,
+        ),
+        Target::AtMost(40.0).row(
+            "text held back on prose, 99th percentile, bytes",
+            &format!("{} (mean {:.1}, most {})", held.p99, held.mean, held.most),
+            held.p99 as f64,
+        ),
+        Target::AtMost(64.0).row(
+            "memory of the VM for an open stream, KiB",
+            &format!("{kibibytes:.0}"),
+            kibibytes,
+        ),
+    ];
+    format!(
+        "\n## Streams of events\n\n\
+         Chat completion events of a few characters each, 1 MiB of them, masked by 15 detectors and 5\n\
+         paths; what the filter costs is the difference of the two chains. The delay is that of single\n\
+         events, sent every half millisecond, whose text leaves nothing to wait for; text is held back\n\
+         until the next event where it may be the beginning of something.\n\n\
+         | what | target | measured | |\n|---|---|---|---|\n{}\n{}\n{table}",
+        targets.concat(),
+        results.table(),
+    )
+}
+
+/// By how much the 99th percentile of the last chain is above that of the first, pair by pair.
+fn added_p99(delays: &[Delay]) -> Spread {
+    let pairs = delays.first().zip(delays.last()).into_iter();
+    Spread::of(pairs.flat_map(|(bare, ours)| {
+        let differences = ours.p99s.iter().zip(&bare.p99s);
+        differences.map(|(ours, bare)| ours - bare)
+    }))
 }
 
 /// The memory over a long run.

@@ -6,6 +6,8 @@
 use std::error::Error;
 use std::fs;
 
+use tracegate_tests::envoy::Envoy;
+
 use crate::callers::Callers;
 use crate::measure::Runner;
 
@@ -43,12 +45,17 @@ pub(crate) fn run(
 }
 
 fn look(runner: &Runner, requests: usize) -> Result<Footprint, Box<dyn Error>> {
-    let maps = fs::read_to_string(format!("/proc/{}/maps", runner.envoy.pid()))?;
     Ok(Footprint {
         requests,
         resident: runner.envoy.usage()?.resident,
-        vm: largest_vm(&maps),
+        vm: vm_memory(&runner.envoy)?,
     })
+}
+
+/// Memory of the largest wasm VM of a proxy, in bytes.
+pub(crate) fn vm_memory(envoy: &Envoy) -> Result<u64, Box<dyn Error>> {
+    let maps = fs::read_to_string(format!("/proc/{}/maps", envoy.pid()))?;
+    Ok(largest_vm(&maps))
 }
 
 /// A wasm VM's address space: 4 GiB that it can address, and guards around them.
