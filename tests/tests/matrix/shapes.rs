@@ -54,7 +54,6 @@ struct Stream {
 enum Frames {
     Events,
     Lines,
-    Array,
 }
 
 /// What is cut, and where.
@@ -246,16 +245,6 @@ pub(crate) const SHAPES: &[Shape] = &[
         format: Format::Frames(GEMINI),
         cut: Cut::Deltas,
         ..SSE
-    },
-    Shape {
-        name: "JSON array, Gemini, split over elements",
-        format: Format::Frames(Stream {
-            framing: Frames::Array,
-            ..GEMINI
-        }),
-        framing: Framing::Chunked,
-        cut: Cut::Deltas,
-        ..JSON
     },
     Shape {
         name: "NDJSON, Ollama chat, split over lines",
@@ -465,7 +454,6 @@ impl Stream {
         match self.framing {
             Frames::Events => texts.map(|text| format!("data: {text}\n\n")).collect(),
             Frames::Lines => texts.map(|text| format!("{text}\n")).collect(),
-            Frames::Array => format!("[{}]", texts.collect::<Vec<_>>().join("\n,\r\n")),
         }
     }
 
@@ -478,10 +466,6 @@ impl Stream {
                 .filter(|data| *data != "[DONE]")
                 .collect(),
             Frames::Lines => body.lines().collect(),
-            Frames::Array => body
-                .strip_prefix('[')
-                .and_then(|rest| rest.strip_suffix(']'))
-                .map_or(vec![body], |rest| rest.split("\n,\r\n").collect()),
         }
     }
 }
