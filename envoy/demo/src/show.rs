@@ -4,6 +4,7 @@ use std::io::{IsTerminal as _, Write as _, stdout};
 
 use serde_json::Value;
 use tracegate_tests::http::{Request, Response};
+use tracegate_tests::standins::engine::put_together;
 
 /// Columns that a line may have.
 const WIDTH: usize = 100;
@@ -98,7 +99,14 @@ impl Show {
         if let Some(challenge) = response.headers.get("www-authenticate") {
             self.block("< ", &format!("www-authenticate: {challenge}"));
         }
-        for (name, text) in telling(&response.json()) {
+        let streamed = put_together(response);
+        if streamed.is_some() {
+            let events = response.text().matches("data: ").count();
+            self.line(&format!(
+                "{INDENT}< ({events} events; their texts put together:)"
+            ));
+        }
+        for (name, text) in telling(&streamed.unwrap_or_else(|| response.json())) {
             self.block("< ", &format!("{name}: {text}"));
         }
         self.line("");
@@ -254,7 +262,11 @@ fn masked(record: &Value) -> Vec<String> {
             let occurrences = detail["occurrences"].as_array().into_iter().flatten();
             let paths: Vec<_> = occurrences
                 .filter_map(|occurrence| occurrence["json_path"].as_str())
-                .map(|path| path.rsplit_once(".message").map_or(path, |(_, end)| end))
+                .map(|path| {
+                    let ends = [".message", ".delta"];
+                    let mut ends = ends.iter().filter_map(|inner| path.rsplit_once(inner));
+                    ends.next().map_or(path, |(_, end)| end)
+                })
                 .collect();
             format!(
                 "{} x{} in {}",

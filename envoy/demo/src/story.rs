@@ -1,11 +1,11 @@
-//! The story: six calls, each with its request, its answer and the record that it left.
+//! The story: seven calls, each with its request, its answer and the record that it left.
 //!
 //! Every step checks itself: a demo that shows something else than it says ends with an error.
 
 use serde_json::{Value, json};
 use tracegate_tests::client;
 use tracegate_tests::http::{Request, Response};
-use tracegate_tests::standins::engine::{CHAT_PATH, told};
+use tracegate_tests::standins::engine::{CHAT_PATH, put_together, told};
 
 use crate::show::Show;
 use crate::world::{Failure, World};
@@ -37,6 +37,15 @@ fn chat(host: &str) -> Request {
     let body = json!({
         "model": "o-large",
         "messages": [{"role": "user", "content": "Refund Maria Jensen, please."}],
+    });
+    Request::post_json(host, CHAT_PATH, body.to_string())
+}
+
+fn stream(host: &str) -> Request {
+    let body = json!({
+        "model": "o-large",
+        "messages": [{"role": "user", "content": "Refund Maria Jensen, please."}],
+        "stream": true,
     });
     Request::post_json(host, CHAT_PATH, body.to_string())
 }
@@ -113,7 +122,7 @@ fn refusals(tokens: &Tokens) -> [Step<'_>; 3] {
     ]
 }
 
-fn answers(tokens: &Tokens) -> [Step<'_>; 3] {
+fn answers(tokens: &Tokens) -> [Step<'_>; 4] {
     const SECRETS: &[&str] = &[
         told::EMAIL,
         told::CARD,
@@ -127,6 +136,17 @@ fn answers(tokens: &Tokens) -> [Step<'_>; 3] {
             about: "The engine answers with personal data, its reasoning and a key. Alice sees none of \
                     it; of the card number the last four digits stay.",
             request: chat(O_SERIES).bearer(&tokens.analyst),
+            token: "Bearer (alice's token, groups [analysts])",
+            status: 200,
+            record: &[(WHO, "alice"), (RULE, "analysts"), (INSPECTED, "full")],
+            contains: &["[EMAIL]", "[REASONING]", "[IBAN]", "1111"],
+            lacks: SECRETS,
+        },
+        Step {
+            title: "An analyst asks for a stream",
+            about: "The same answer in events of four characters each, which cut every secret. None of \
+                    them comes together again, and the rules are those of the whole answer.",
+            request: stream(O_SERIES).bearer(&tokens.analyst),
             token: "Bearer (alice's token, groups [analysts])",
             status: 200,
             record: &[(WHO, "alice"), (RULE, "analysts"), (INSPECTED, "full")],
@@ -191,11 +211,13 @@ fn check(step: &Step<'_>, response: &Response, record: &Value, line: &str) -> Re
     if let Some(text) = step.contains.iter().find(|text| !response.mentions(text)) {
         return fail(format!("the answer lacks `{text}`: {}", response.text()));
     }
-    if let Some(text) = step
-        .lacks
-        .iter()
-        .find(|text| response.mentions(text) || line.contains(**text))
-    {
+    let streamed = put_together(response).map(|whole| whole.to_string());
+    let told = |text: &str| {
+        response.mentions(text)
+            || line.contains(text)
+            || streamed.as_ref().is_some_and(|whole| whole.contains(text))
+    };
+    if let Some(text) = step.lacks.iter().find(|text| told(text)) {
         return fail(format!("`{text}` is in the answer or in the record"));
     }
     let code = record["status_code"].as_str().unwrap_or_default();

@@ -57,6 +57,13 @@ fn suggestions(world: &World) -> String {
             ),
         ),
         (
+            "The same as a stream of events:",
+            format!(
+                "-N {reasoning} {analyst_says} \\\n  -H 'content-type: application/json' \\\n  \
+                 -d '{{\"stream\":true,\"messages\":[]}}' http://{at}{CHAT_PATH}"
+            ),
+        ),
+        (
             "Denied by a rule that looks into the body:",
             format!(
                 "{reasoning} {analyst_says} \\\n  {} http://{at}{CHAT_PATH}",

@@ -5,11 +5,12 @@
 //! that it got, as badly written services do.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::server::{Answer, Message, Server};
-use crate::http::Received;
+use super::server::{Answer, Framing, Message, Server};
+use crate::http::{Fields, Received, Response};
 
 /// Where it answers chat completions.
 pub const CHAT_PATH: &str = "/v1/chat/completions";
@@ -87,12 +88,18 @@ fn guard(
 fn answer(request: &Received) -> Message {
     let path = request.path.split('?').next().unwrap_or_default();
     match (request.method.as_str(), path) {
+        ("POST", CHAT_PATH) if wants_stream(request) => chat_stream(),
         ("POST", CHAT_PATH) => Message::json(200, &chat_completion()),
         ("GET", "/v1/models") => Message::json(200, &models()),
         ("DELETE", _) => Message::json(200, &json!({"object": "model", "deleted": true})),
         (_, ECHO_PATH) => Message::json(200, &json!({"headers": echo(request)})),
         _ => Message::json(404, &json!({"error": {"type": "not_found"}})),
     }
+}
+
+fn wants_stream(request: &Received) -> bool {
+    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    body["stream"] == true
 }
 
 fn echo(request: &Received) -> Value {
@@ -106,6 +113,79 @@ fn models() -> Value {
         "object": "list",
         "data": [{"id": "o-large", "object": "model", "owned_by": "acme-ai"}],
     })
+}
+
+/// The answer to every chat, as a stream of events with a few characters each.
+fn chat_stream() -> Message {
+    let whole = chat_completion();
+    let message = &whole["choices"][0]["message"];
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let call = &message["tool_calls"][0]["function"];
+    let mut deltas = vec![json!({"role": "assistant"})];
+    let mut say = |text: &str, delta: &dyn Fn(&str) -> Value| {
+        let characters: Vec<char> = text.chars().collect();
+        deltas.extend(
+            characters
+                .chunks(4)
+                .map(|token| delta(&token.iter().collect::<String>())),
+        );
+    };
+    say(
+        &text(&message["reasoning_content"]),
+        &|token| json!({"reasoning_content": token}),
+    );
+    say(
+        &text(&message["content"]),
+        &|token| json!({"content": token}),
+    );
+    say(
+        &text(&call["arguments"]),
+        &|token| json!({"tool_calls": [{"index": 0, "function": {"arguments": token}}]}),
+    );
+    let event = |delta: &Value, finish: Option<&str>| {
+        let choice = json!({"index": 0, "delta": delta, "finish_reason": finish});
+        let event = json!({"id": "chatcmpl-8f2e", "object": "chat.completion.chunk",
+            "created": 1_795_417_200, "model": "o-large", "choices": [choice]});
+        format!("data: {event}\n\n").into_bytes()
+    };
+    let mut body: Vec<Vec<u8>> = deltas.iter().map(|delta| event(delta, None)).collect();
+    body.push(event(&json!({}), Some("tool_calls")));
+    body.push(b"data: [DONE]\n\n".to_vec());
+    Message {
+        status: 200,
+        headers: Fields::default().with("content-type", "text/event-stream"),
+        body,
+        framing: Framing::Chunked,
+        pause: Duration::from_millis(2),
+        ..Message::default()
+    }
+}
+
+/// The answer to a chat that came as a stream, put together as a client does; `None` if it is none.
+#[must_use]
+pub fn put_together(response: &Response) -> Option<Value> {
+    let media_type = response.headers.get("content-type")?;
+    media_type.starts_with("text/event-stream").then_some(())?;
+    let (mut content, mut reasoning, mut arguments) = Default::default();
+    for line in response.text().lines() {
+        let data = line.strip_prefix("data: ").unwrap_or_default();
+        let event: Value = serde_json::from_str(data).unwrap_or_default();
+        let delta = &event["choices"][0]["delta"];
+        let add = |text: &mut String, value: &Value| {
+            text.push_str(value.as_str().unwrap_or_default());
+        };
+        add(&mut content, &delta["content"]);
+        add(&mut reasoning, &delta["reasoning_content"]);
+        add(
+            &mut arguments,
+            &delta["tool_calls"][0]["function"]["arguments"],
+        );
+    }
+    Some(json!({"choices": [{"message": {
+        "content": content,
+        "reasoning_content": reasoning,
+        "tool_calls": [{"function": {"arguments": arguments}}],
+    }}]}))
 }
 
 /// The answer to every chat.
