@@ -224,7 +224,8 @@ pub struct Expect {
     pub json: Option<Value>,
     /// What occurs in the response.
     pub contains: Vec<String>,
-    /// What occurs nowhere in the response, its headers included, nor in the record.
+    /// What occurs nowhere in the response, its headers included, nor in the record. A few hexadecimal
+    /// digits turn up in ids and digests by chance: they are looked for in the body alone.
     pub lacks: Vec<String>,
     /// Trailer fields of the response; `null`: there is none of that name.
     pub trailers: BTreeMap<String, Option<String>>,
