@@ -105,7 +105,7 @@ fn ask(to: SocketAddr, callers: &Callers) -> Result<TcpStream, Box<dyn Error>> {
 fn watch(to: SocketAddr, callers: &Callers) -> Result<Vec<u128>, Box<dyn Error>> {
     let mut stream = ask(to, callers)?;
     let mut ages = Vec::with_capacity(EVENTS);
-    let mut pending = Vec::new();
+    let mut chunks = Chunks::default();
     let mut buffer = vec![0; 64 * 1024];
     while ages.len() < EVENTS {
         let read = match stream.read(&mut buffer)? {
@@ -113,22 +113,50 @@ fn watch(to: SocketAddr, callers: &Callers) -> Result<Vec<u128>, Box<dyn Error>>
             read => read,
         };
         let came = now();
-        pending.extend_from_slice(&buffer[..read]);
-        while let Some(start) = find(&pending, b"id: ") {
-            let Some(length) = find(&pending[start..], b"\n\n") else {
-                break;
-            };
-            let line = &pending[start + 4..start + length];
-            let digits: Vec<u8> = line
-                .iter()
-                .copied()
-                .take_while(u8::is_ascii_digit)
-                .collect();
-            ages.push(came - String::from_utf8(digits)?.parse::<u128>()?);
-            pending.drain(..start + length);
+        chunks.push(&buffer[..read])?;
+        while let Some(end) = find(&chunks.body, b"\n\n") {
+            let event: Vec<u8> = chunks.body.drain(..end + 2).collect();
+            let event = String::from_utf8(event)?;
+            let sent = event
+                .strip_prefix("id: ")
+                .and_then(|rest| rest.split('\n').next());
+            ages.push(came - sent.ok_or("an event without an id")?.parse::<u128>()?);
         }
     }
     Ok(ages)
+}
+
+/// The chunks of a response (RFC 9112 §7.1), taken off as they come.
+#[derive(Default)]
+struct Chunks {
+    /// What came and is not read yet; the head of the response, too, at first.
+    raw: Vec<u8>,
+    after_head: bool,
+    body: Vec<u8>,
+}
+
+impl Chunks {
+    fn push(&mut self, bytes: &[u8]) -> Result<(), Box<dyn Error>> {
+        self.raw.extend_from_slice(bytes);
+        if !self.after_head {
+            let Some(end) = find(&self.raw, b"\r\n\r\n") else {
+                return Ok(());
+            };
+            self.raw.drain(..end + 4);
+            self.after_head = true;
+        }
+        while let Some(line) = find(&self.raw, b"\r\n") {
+            let size = std::str::from_utf8(&self.raw[..line])?;
+            let size = usize::from_str_radix(size, 16)?;
+            if self.raw.len() < line + 2 + size + 2 {
+                break;
+            }
+            self.body
+                .extend_from_slice(&self.raw[line + 2..line + 2 + size]);
+            self.raw.drain(..line + 2 + size + 2);
+        }
+        Ok(())
+    }
 }
 
 /// How much the VM grows for each of many streams that are open and silent in the middle, in bytes.
