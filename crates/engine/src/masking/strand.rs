@@ -251,7 +251,7 @@ impl Strand {
         }
         self.substitute.clear();
         let mut counted = None;
-        let mut fill = match self.open.take() {
+        let fill = match self.open.take() {
             Some(fill) => fill,
             // What the document says stands there already.
             None if nested.has_edit(start..end) => Fill::Written,
@@ -261,13 +261,18 @@ impl Strand {
                 hiding.fill(&mut self.substitute)
             }
         };
-        fill.feed(self.text.characters(start..end), &mut self.substitute);
-        if found.open {
+        self.substitute(fill, start..end, found.open);
+        nested.hide(start..end, &self.substitute, counted);
+    }
+
+    /// Writes what stands in place of these characters; more of them follow if it is `open`.
+    fn substitute(&mut self, mut fill: Fill, characters: Range<u64>, open: bool) {
+        fill.feed(self.text.characters(characters), &mut self.substitute);
+        if open {
             self.open = Some(fill);
         } else {
             fill.finish(&mut self.substitute);
         }
-        nested.hide(start..end, &self.substitute, counted);
     }
 
     fn make(&self, plan: &Plan, edit: Edit, out: &mut impl Splice) {
@@ -341,7 +346,7 @@ impl Strand {
             return;
         }
         self.substitute.clear();
-        let mut fill = match self.open.take() {
+        let fill = match self.open.take() {
             Some(fill) => fill,
             None => {
                 let hiding = plan.found(found.detector, self.scope);
@@ -349,12 +354,7 @@ impl Strand {
                 hiding.fill(&mut self.substitute)
             }
         };
-        fill.feed(self.text.characters(start..end), &mut self.substitute);
-        if found.open {
-            self.open = Some(fill);
-        } else {
-            fill.finish(&mut self.substitute);
-        }
+        self.substitute(fill, start..end, found.open);
         out.hide(self.text.pieces(start..end), &self.substitute);
         self.text.decide(end);
     }

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::masking::MaskError;
+
 /// Longest frame that is collected before it is masked, in bytes.
 pub(super) const MAX_FRAME: usize = 1024 * 1024;
 
@@ -23,6 +25,28 @@ impl Frame {
         self.data.clear();
         self.lines.clear();
         self.foreign = false;
+    }
+
+    /// Takes bytes from the front of `chunk`, up to and with the first that is one of `ends`. That one;
+    /// `None` if the chunk is used up.
+    ///
+    /// # Errors
+    ///
+    /// [`MaskError::Limit`] if the frame grows beyond [`MAX_FRAME`].
+    pub(super) fn take_line(
+        &mut self,
+        chunk: &mut &[u8],
+        ends: [u8; 2],
+    ) -> Result<Option<u8>, MaskError> {
+        let end = find_either(chunk, ends[0], ends[1]);
+        let length = end.map_or(chunk.len(), |at| at + 1);
+        if self.bytes.len() + length > MAX_FRAME {
+            return Err(MaskError::Limit);
+        }
+        let (line, rest) = chunk.split_at_checked(length).unwrap_or((chunk, &[]));
+        self.bytes.extend_from_slice(line);
+        *chunk = rest;
+        Ok(end.and_then(|_| line.last().copied()))
     }
 
     /// Puts other bytes in place of a line.
@@ -58,7 +82,7 @@ pub(super) enum Cut {
 
 /// Where the first of two bytes stands.
 #[inline]
-pub(super) fn find_either(bytes: &[u8], one: u8, other: u8) -> Option<usize> {
+fn find_either(bytes: &[u8], one: u8, other: u8) -> Option<usize> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const TOPS: u64 = 0x8080_8080_8080_8080;
     let (words, tail) = bytes.as_chunks::<8>();

@@ -1,6 +1,6 @@
 //! Lines of JSON: one document per line, ended by LF.
 
-use super::frame::{Cut, Frame, MAX_FRAME, find_either};
+use super::frame::{Cut, Frame};
 use crate::masking::MaskError;
 
 /// Cuts lines out of a stream.
@@ -16,20 +16,10 @@ impl Lines {
     ///
     /// # Errors
     ///
-    /// [`MaskError::Limit`] if it grows beyond [`MAX_FRAME`].
+    /// [`MaskError::Limit`] if it grows beyond the bound of a frame.
     pub(super) fn push(&mut self, chunk: &mut &[u8]) -> Result<Cut, MaskError> {
         self.begin();
-        let end = find_either(chunk, b'\n', b'\n');
-        let length = end.map_or(chunk.len(), |at| at + 1);
-        if self.frame.bytes.len() + length > MAX_FRAME {
-            return Err(MaskError::Limit);
-        }
-        let Some((line, rest)) = chunk.split_at_checked(length) else {
-            return Ok(Cut::Chunk);
-        };
-        self.frame.bytes.extend_from_slice(line);
-        *chunk = rest;
-        if end.is_none() {
+        if self.frame.take_line(chunk, [b'\n'; 2])?.is_none() {
             return Ok(Cut::Chunk);
         }
         self.end(self.frame.bytes.len() - 1);
@@ -57,6 +47,7 @@ impl Lines {
 
 #[cfg(test)]
 mod tests {
+    use super::super::frame::MAX_FRAME;
     use super::*;
 
     fn cut<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<(String, String)> {

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::frame::{Cut, Frame, MAX_FRAME, find_either};
+use super::frame::{Cut, Frame};
 use crate::masking::MaskError;
 
 /// Cuts events out of a stream.
@@ -28,7 +28,7 @@ impl Sse {
     ///
     /// # Errors
     ///
-    /// [`MaskError::Limit`] if it grows beyond [`MAX_FRAME`].
+    /// [`MaskError::Limit`] if it grows beyond the bound of a frame.
     pub(super) fn push(&mut self, chunk: &mut &[u8]) -> Result<Cut, MaskError> {
         self.begin();
         loop {
@@ -45,20 +45,10 @@ impl Sse {
                     self.line = self.frame.bytes.len();
                 }
             }
-            let end = find_either(chunk, b'\n', b'\r');
-            let length = end.map_or(chunk.len(), |at| at + 1);
-            if self.frame.bytes.len() + length > MAX_FRAME {
-                return Err(MaskError::Limit);
-            }
-            let Some((line, rest)) = chunk.split_at_checked(length) else {
+            let Some(end) = self.frame.take_line(chunk, [b'\n', b'\r'])? else {
                 return Ok(Cut::Chunk);
             };
-            self.frame.bytes.extend_from_slice(line);
-            *chunk = rest;
-            if end.is_none() {
-                return Ok(Cut::Chunk);
-            }
-            self.after_cr = line.ends_with(b"\r");
+            self.after_cr = end == b'\r';
             let end = self.frame.bytes.len();
             if self.end_line(self.line..end - 1) {
                 self.whole = true;
@@ -119,6 +109,7 @@ impl Sse {
 
 #[cfg(test)]
 mod tests {
+    use super::super::frame::MAX_FRAME;
     use super::*;
 
     /// The frames of a stream: all bytes, the payload, the other lines.
