@@ -73,8 +73,8 @@ HTTP/1.1 and again over HTTP/2, plays the middle one for each secret.
 `cargo test --workspace --test leak_matrix -- --nocapture` repeats it and prints the counts; one of its tests
 sees to it that an answer that is passed on as it came is caught in every shape.
 
-Not in the table, because it is not masked as one text yet: a JSON array that is streamed element by element,
-with a text cut over its elements ([streams.md](streams.md)).
+Not in the table, because it is refused: events streamed as the elements of a JSON array
+([streams.md](streams.md)).
 
 The last column is what hoop-inspect 0.1.0 let through when the same shapes were put to it with an e-mail
 address and a card number (November 2026, run from source; later versions were not looked at).

@@ -376,6 +376,7 @@ impl From<MaskError> for Refusal {
             MaskError::Syntax => Self::MaskSyntax,
             MaskError::Limit => Self::MaskLimit,
             MaskError::Truncated => Self::MaskTruncated,
+            MaskError::Listed => Self::MaskMediaType,
         }
     }
 }

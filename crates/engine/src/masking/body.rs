@@ -45,6 +45,8 @@ pub enum MaskError {
     Limit,
     /// It ends too early.
     Truncated,
+    /// It is a list of events, whose texts would have to be joined, in one document.
+    Listed,
 }
 
 impl From<JsonError> for MaskError {
@@ -63,6 +65,7 @@ impl std::fmt::Display for MaskError {
             Self::Syntax => "the body is not what its media type says",
             Self::Limit => "the body is nested too deeply or holds a token that is too long",
             Self::Truncated => "the body ends too early",
+            Self::Listed => "the body streams its events as a list in one document",
         })
     }
 }

@@ -17,7 +17,7 @@ use std::rc::Rc;
 use super::Report;
 use super::body::MaskError;
 use super::fill::Fill;
-use super::json::{JsonError, MAX_DEPTH, Tokenizer};
+use super::json::{MAX_DEPTH, Tokenizer};
 use super::paths::Cursor;
 use super::plan::{Plan, Scope};
 use super::report::{Tally, Trail};
@@ -45,7 +45,7 @@ pub(super) struct DocumentMasker {
     plan: Rc<Plan>,
     tally: Tally,
     state: State,
-    failed: Option<JsonError>,
+    failed: Option<MaskError>,
 }
 
 /// What the masker knows beside the tokenizer and the tape.
@@ -81,6 +81,8 @@ struct State {
     /// Names that were masked so far; tells them apart.
     masked_names: u32,
     watch: Watch,
+    /// It is a list of events, and not to be masked as a document.
+    listed: bool,
     /// The places of the table that stand for others in this event, a bit each.
     aliases: u64,
 }
@@ -135,6 +137,7 @@ impl State {
             clean: CleanTexts::default(),
             masked_names: 0,
             watch,
+            listed: false,
             aliases: 0,
         }
     }
@@ -156,6 +159,7 @@ impl State {
         self.peeking = false;
         self.reading = false;
         self.masked_names = 0;
+        self.listed = false;
         self.watch.begin();
     }
 }
@@ -227,7 +231,7 @@ impl DocumentMasker {
     /// Takes in the next bytes and appends to `out` what may leave now.
     pub(super) fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), MaskError> {
         if let Some(error) = self.failed {
-            return Err(error.into());
+            return Err(error);
         }
         let base = self.tokenizer.offset();
         let mut pass = Pass {
@@ -238,17 +242,23 @@ impl DocumentMasker {
                 reel: self.tape.load(chunk, base, out),
             },
         };
-        let result = self.tokenizer.push(chunk, &mut pass);
+        let mut result = self
+            .tokenizer
+            .push(chunk, &mut pass)
+            .map_err(MaskError::from);
+        if pass.state.listed {
+            result = Err(MaskError::Listed);
+        }
         self.failed = result.err();
         let hold = pass.hold(self.tokenizer.offset(), self.tokenizer.unfinished());
         pass.out.reel.unload(hold);
-        result.map_err(MaskError::from)
+        result
     }
 
     /// The body is complete: appends what was held back.
     pub(super) fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), MaskError> {
         if let Some(error) = self.failed {
-            return Err(error.into());
+            return Err(error);
         }
         let end = self.tokenizer.offset();
         let mut pass = Pass {
@@ -259,13 +269,13 @@ impl DocumentMasker {
                 reel: self.tape.load(&[], end, out),
             },
         };
-        let result = self.tokenizer.finish(&mut pass);
+        let result = self.tokenizer.finish(&mut pass).map_err(MaskError::from);
         self.failed = result.err();
         if result.is_ok() {
             let hold = pass.hold(end, None);
             pass.out.reel.unload(hold);
         }
-        result.map_err(MaskError::from)
+        result
     }
 
     /// What was hidden so far.

@@ -135,6 +135,11 @@ impl Trail {
         self.step(ELEMENT, b"");
     }
 
+    /// Whether it leads to that member of an element of a list at the root.
+    pub(super) fn is_member_of_element(&self, name: &[u8]) -> bool {
+        matches!(&*self.steps, [ELEMENT, MEMBER, member @ ..] if member == name)
+    }
+
     fn step(&mut self, kind: u8, name: &[u8]) {
         self.steps
             .truncate(self.containers.last().copied().unwrap_or(0));

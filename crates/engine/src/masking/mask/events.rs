@@ -10,6 +10,7 @@ use super::super::body::MaskError;
 use super::super::json::Container;
 use super::super::plan::{Plan, Scope, Type};
 use super::super::report::{ActionKind, Tally};
+use super::super::stream::dialect::LISTED_EVENT;
 use super::super::stream::watch::{Kind, Notes, Use};
 use super::super::tape::Output;
 use super::{DocumentMasker, Pass, Site, Substitute, Swallow};
@@ -65,6 +66,7 @@ impl DocumentMasker {
         state.deferred = None;
         state.swallow = None;
         state.reading = false;
+        state.listed = false;
         state.watch.begin();
     }
 
@@ -90,6 +92,16 @@ impl<O: Output> Pass<'_, O> {
                     state.plan.join(alias, &mut state.cursor);
                 }
             }
+        }
+    }
+
+    /// A list of events in one document: their texts go on from element to element, and this masker would
+    /// read each alone.
+    #[inline]
+    pub(super) fn note_listed(&mut self, name: &[u8]) {
+        let state = &mut *self.state;
+        if name == LISTED_EVENT && state.plan.all_detectors() != 0 {
+            state.listed |= state.trail.is_member_of_element(name);
         }
     }
 

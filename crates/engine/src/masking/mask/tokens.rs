@@ -57,6 +57,7 @@ impl<O: Output> Sink for Pass<'_, O> {
         self.state.watch.member(name);
         self.join_aliases();
         self.state.trail.member(name);
+        self.note_listed(name);
         let scope = self.scope();
         let clean = self.state.clean_names.get(name, scope.detectors);
         let detectors = &self.state.plan.detectors;

@@ -77,6 +77,10 @@ pub(super) struct Seal {
     pub(super) of: &'static str,
 }
 
+/// The member by which an element of a list proves to be an event: Gemini, asked without `alt=sse`,
+/// streams its events as the elements of one document.
+pub(in crate::masking) const LISTED_EVENT: &[u8] = b"candidates";
+
 pub(super) const DIALECTS: &[Dialect] = &[CHAT, RESPONSES, ANTHROPIC, GEMINI, OLLAMA, COHERE];
 
 const NOTHING: Dialect = Dialect {

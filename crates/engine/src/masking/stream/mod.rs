@@ -14,7 +14,7 @@
 
 mod aside;
 mod channels;
-mod dialect;
+pub(super) mod dialect;
 mod frame;
 mod lines;
 mod outline;
@@ -292,7 +292,7 @@ impl Masking {
         match result {
             Ok(()) => {}
             Err(MaskError::Syntax | MaskError::Truncated) => return Ok(false),
-            Err(MaskError::Limit) => return Err(MaskError::Limit),
+            Err(error @ (MaskError::Limit | MaskError::Listed)) => return Err(error),
         }
         if let Some(frame) = frame {
             self.spread(frame);
